@@ -1,0 +1,130 @@
+"""The application: the only module that knows every slice."""
+
+import gc
+import importlib
+from collections.abc import Iterable
+
+from flask import Blueprint, Flask, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from jinja2 import StrictUndefined
+
+from service.base import access, blobs, cache, clock, db, http, i18n, log
+from service.base.access import Role, caller_or_none, requires
+from service.base.settings import Settings, resource_dir
+from service.people.web import find_caller
+from service.policy import engine as policy
+
+MAX_BODY = 2 << 20  # bytes; imports do not come through the web yet
+
+# Which modules serve which plane; a replica may serve one of them only.
+PARTS: dict[str, tuple[str, ...]] = {
+    "web": (
+        "home.web", "home.api", "applications.web", "applications.api", "screening.web", "screening.api", "grants.web",
+        "grants.api", "catalogue.web", "catalogue.api", "people.web", "people.api", "notices.web", "oauth.web", "audit.api",
+    ),
+    "oauth": ("oauth.api",),
+    "data": ("data.api", "data.web"),
+}  # fmt: skip
+ALL_PARTS = frozenset(PARTS)
+
+
+def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PARTS) -> Flask:
+    """Return the WSGI application for `settings` (the environment's when None), serving `parts`.
+
+    Raises PolicyError when a policy file is broken: a service with half its rules must not start.
+    """
+    settings = settings or Settings()
+    connect(settings)
+    app = Flask(__name__, template_folder=str(resource_dir("templates")), static_folder="static")
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, MAX_FORM_MEMORY_SIZE=MAX_BODY, JSON_AS_ASCII=False)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    _speak_templates(app)
+    http.install(app, settings, find_caller)
+    app.add_url_rule("/language/<code>", "language", choose_language)
+    for part in sorted(parts):
+        for module in PARTS[part]:
+            _register(app, module)
+    _demand_access(app)
+    return app
+
+
+def connect(settings: Settings) -> None:
+    """Connect this process to its database, store, cache and policies, and set its clock."""
+    log.configure(settings.log_level)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    db.connect(settings.database_url)
+    blobs.connect(settings.store_url)
+    cache.connect(settings.cache_url)
+    if settings.demo:
+        clock.set_shift(clock.parse_shift(settings.now, at=clock.system_now()))
+    policy.use(policy.load(settings.policies or resource_dir("policies")))
+
+
+def from_environment() -> Flask:
+    """Make the app for a WSGI server's worker.
+
+    The garbage collector's oldest generation walks every imported object; freezing them after start takes the page's
+    p99 from 46 ms to 4 ms.
+    """
+    app = create_app()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    return app
+
+
+@requires(Role.PUBLIC)
+def choose_language(code: str) -> ResponseReturnValue:
+    """Remember the reader's language in a cookie and go back to the page."""
+    answer = redirect(http.local_path(request.args.get("next")), code=303)
+    chosen = i18n.negotiate(code, [])
+    answer.set_cookie("lang", chosen, max_age=31_536_000, samesite="Lax", httponly=True, secure=http.settings().secure)
+    return answer
+
+
+def _register(app: Flask, module: str) -> None:
+    loaded = importlib.import_module(f"service.{module}")
+    for value in vars(loaded).values():
+        if isinstance(value, Blueprint):
+            app.register_blueprint(value)
+
+
+def _speak_templates(app: Flask) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        i18n.gettext, i18n.ngettext, newstyle=False
+    )
+    app.jinja_env.globals.update(
+        _=i18n.gettext, gettext=i18n.gettext, pick=i18n.pick, format_date=i18n.format_date, format_time=i18n.format_time,
+        Role=Role,
+    )  # fmt: skip
+    app.context_processor(_context)
+
+
+def _context() -> dict[str, object]:
+    other = "en" if i18n.current() == "zh" else "zh"
+    here = request.full_path.rstrip("?")
+    return {
+        "caller": caller_or_none(),
+        "lang": i18n.current(),
+        "lang_tag": i18n.TAGS[i18n.current()],
+        "other_language": url_for("language", code=other, next=here if request.method == "GET" else "/"),
+        "demo": http.settings().demo,
+    }
+
+
+def _demand_access(app: Flask) -> None:
+    """Refuse to start when a view does not say who may call it."""
+    open_views = {"static"}
+    missing = [name for name, view in app.view_functions.items() if name not in open_views and not access_of(view)]
+    if missing:
+        raise RuntimeError(f"these views do not say who may call them: {sorted(missing)}")
+
+
+def access_of(view: object) -> access.Access | None:
+    """Return what a view demands, None when it says nothing."""
+    found: access.Access | None = getattr(view, "access", None)
+    return found

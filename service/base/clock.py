@@ -1,0 +1,64 @@
+"""The one clock.  Edges call `now`; everything below takes `now=` as an argument."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, literal_column, select
+from sqlalchemy.orm import Session
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+_OFFSET = re.compile(r"([+-])P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_shift = timedelta(0)
+
+
+def set_shift(shift: timedelta) -> None:
+    """Move this process's clock; only `qiantang demo` and tests do."""
+    global _shift
+    _shift = shift
+
+
+def now(session: Session) -> datetime:
+    """Return the present in UTC by the database's clock, so that replicas agree on what has ended.
+
+    The value is read anew at each call (also inside one transaction).
+    """
+    return database_now(session) + _shift
+
+
+def database_now(session: Session) -> datetime:
+    """Return the database's own present in UTC, unshifted."""
+    if session.get_bind().dialect.name == "postgresql":
+        at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return at.astimezone(UTC)
+    text = session.execute(select(literal_column("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"))).scalar_one()
+    return datetime.fromisoformat(str(text))
+
+
+def system_now() -> datetime:
+    """Return the machine's own time in UTC: for log lines and for turning QIANTANG_NOW into a shift."""
+    return datetime.now(UTC) + _shift  # noqa: TID251 - the one place where the machine's clock is read
+
+
+def parse_shift(text: str, *, at: datetime) -> timedelta:
+    """Return how far QIANTANG_NOW (an ISO 8601 instant, or an offset such as +P400D or -PT1H) moves the clock at `at`.
+
+    Raises ValueError when `text` is neither.
+    """
+    if not text:
+        return timedelta(0)
+    if match := _OFFSET.fullmatch(text):
+        sign, days, hours, minutes, seconds = match.groups()
+        size = timedelta(
+            days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0), seconds=int(seconds or 0)
+        )
+        return size if sign == "+" else -size
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=BEIJING)
+    return instant - at
+
+
+def beijing_date(at: datetime) -> str:
+    """Return the Beijing calendar date of an instant as YYYY-MM-DD."""
+    return at.astimezone(BEIJING).date().isoformat()

@@ -1,0 +1,160 @@
+"""The database: engines, `reading()`, `writing()`.  Only this module begins, commits and rolls back."""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, insert
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Session, SQLModel, col, select
+
+__all__ = ["Document", "Session", "SQLModel", "UTCDateTime", "col", "connect", "reading", "select", "writing"]
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata: MetaData = SQLModel.metadata
+
+# JSON documents: text on SQLite, JSONB on PostgreSQL.
+Document = JSON().with_variant(JSONB(), "postgresql")
+
+_engine: Engine | None = None
+# SQLite has one writer at a time.  Waiting here is fair and cheap; waiting in its busy loop starves writers for seconds.
+_one_writer = threading.Lock()
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant.  Stored in UTC, always read back aware; a naive value is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime has no place in the database")
+        at = value.astimezone(UTC)
+        return at.replace(tzinfo=None) if dialect.name == "sqlite" else at
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def make_engine(url: str) -> Engine:
+    """Return an engine for a SQLite or PostgreSQL URL with our pragmas and isolation set."""
+    options: dict[str, Any] = {"json_serializer": _dump}
+    if url.startswith("postgresql"):
+        engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **options)
+        return engine
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **options)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def connect(url: str) -> Engine:
+    """Make `url` the database of this process."""
+    global _engine
+    if _engine is not None:
+        _engine.dispose()
+    _engine = make_engine(url)
+    return _engine
+
+
+def engine() -> Engine:
+    """Return the engine in use; RuntimeError before `connect`."""
+    if _engine is None:
+        raise RuntimeError("db.connect(url) was not called")
+    return _engine
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a transaction that only reads; whatever was added in it is thrown away."""
+    with Session(engine(), expire_on_commit=False, autoflush=False) as session:
+        try:
+            yield session
+        finally:
+            session.rollback()
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Open a transaction that writes, and commit it when the block ends well.
+
+    On SQLite it is BEGIN IMMEDIATE: with the driver's own BEGIN two readers that both go on to write lose one update
+    without an error.  On PostgreSQL it is READ COMMITTED; changes of a case compare and swap its version.
+    """
+    sqlite = engine().dialect.name == "sqlite"
+    with _one_writer if sqlite else _nothing(), Session(engine(), expire_on_commit=False) as session:
+        session.connection(execution_options={"writes": True})
+        try:
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+def insert_or_ignore(session: Session, table: type[SQLModel], **values: object) -> bool:
+    """Insert one row; False when a row with one of its unique keys is there already (another replica won)."""
+    statement = insert_on_postgresql if session.get_bind().dialect.name == "postgresql" else insert_on_sqlite
+    result: CursorResult[Any] = session.exec(statement(table).values(**values).on_conflict_do_nothing())
+    return result.rowcount == 1
+
+
+def insert_many(session: Session, table: type[SQLModel], rows: list[Mapping[str, object]]) -> None:
+    """Insert rows without making objects of them."""
+    if rows:
+        session.execute(insert(table), rows)
+
+
+@contextmanager
+def migrating() -> Iterator[Connection]:
+    """Open a connection whose transaction a migration commits as one; on SQLite it holds the write lock."""
+    with engine().connect().execution_options(writes=True) as connection:
+        try:
+            yield connection
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+def create_schema() -> None:
+    """Create all tables at once: for tests; `migrate` is the way of everybody else."""
+    metadata.create_all(engine())
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # the driver must not send its own BEGIN
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,231 @@
+"""What every request and answer has in common: language, caller, cross-site check, headers, refusals, request id."""
+
+import re
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from service.base import clock, db, log
+from service.base.access import Caller
+from service.base.errors import CrossSite, Invalid, NotFound, Refusal, TooLarge, UntrustedHost
+from service.base.forms import parse
+from service.base.i18n import N_, TAGS, current, gettext, negotiate, speak
+from service.base.settings import Settings
+
+MACHINE_PATHS = ("/api/", "/oauth/", "/.well-known/", "/metrics", "/healthz", "/readyz", "/audit/")
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+HTTP_TITLES = {
+    400: N_("请求格式不正确"),
+    404: NotFound.title,
+    405: N_("不支持的请求方式"),
+    413: TooLarge.title,
+    415: N_("不支持的内容类型"),
+}
+HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
+BROKEN = N_("系统出错")
+
+M = TypeVar("M", bound=BaseModel)
+FindCaller = Callable[[str, datetime], Caller | None]
+
+
+def install(app: Flask, settings: Settings, find_caller: FindCaller) -> None:
+    """Hang the common parts on `app`: before each request, after each answer, and for everything refused or broken."""
+    app.extensions["settings"] = settings
+    app.before_request(_open)
+    app.before_request(lambda: _identify(find_caller))
+    app.before_request(_refuse_cross_site)
+    app.after_request(_close)
+    app.register_error_handler(Refusal, refuse)
+    app.register_error_handler(HTTPException, _refuse_http)
+    app.register_error_handler(Exception, _broken)
+
+
+def settings() -> Settings:
+    """Return the settings of this app."""
+    found: Settings = current_app.extensions["settings"]
+    return found
+
+
+def cookie_name(given: Settings) -> str:
+    """Return the session cookie's name: host-bound on https, plain on loopback http."""
+    return "__Host-qiantang" if given.secure else "qiantang"
+
+
+def page(template: str, status: int = 200, **context: Any) -> Response:
+    """Render a page.  A page made for somebody is never kept by a cache on the way."""
+    answer = make_response(render_template(template, **context), status)
+    answer.headers.setdefault("Cache-Control", "private, no-store" if g.get("caller") else "private, no-cache")
+    return answer
+
+
+def see_other(url: str) -> BaseResponse:
+    """Send the browser on with GET after a POST."""
+    return redirect(url, code=303)
+
+
+def json_answer(body: Any, status: int = 200, **headers: str) -> Response:
+    """Answer JSON; private unless the caller says otherwise."""
+    answer = make_response(jsonify(body), status)
+    answer.headers["Cache-Control"] = "private, no-store"
+    answer.headers.extend({name.replace("_", "-"): value for name, value in headers.items()})
+    return answer
+
+
+def json_body(form: type[M]) -> M:
+    """Return the request's JSON body as a `form`; Invalid when it is not JSON or does not hold."""
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise Invalid(errors=[{"field": "", "message": gettext("请求体应为 JSON 对象")}])
+    return parse(form, body)
+
+
+def local_path(wanted: str | None, default: str = "/") -> str:
+    """Return `wanted` when it is a path on this site, else `default`: `next` never leaves the site."""
+    if not wanted or not re.fullmatch(r"/(?![/\\])[^\\\x00-\x20]*", wanted):
+        return default
+    parts = urlsplit(wanted)
+    return default if parts.scheme or parts.netloc else wanted
+
+
+def wants_json() -> bool:
+    """Whether this answer goes to a program rather than to a reader."""
+    return request.path.startswith(MACHINE_PATHS)
+
+
+def problem(refusal: Refusal) -> Response:
+    """Return a refusal as RFC 9457 problem+json, its slug also in the header Qiantang-Problem."""
+    body = {
+        "type": f"{settings().base_url}/problems/{refusal.code}",
+        "title": gettext(refusal.title),
+        "status": refusal.status,
+        "detail": detail_of(refusal),
+        "instance": request.path,
+        "request_id": log.request_id.get(),
+        **refusal.facts,
+    }
+    answer = make_response(jsonify({name: value for name, value in body.items() if value is not None}), refusal.status)
+    answer.content_type = "application/problem+json"
+    answer.headers["Qiantang-Problem"] = refusal.code
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+def detail_of(refusal: Refusal) -> str | None:
+    """Return the refusal's detail in the reader's language, blanks filled."""
+    return gettext(refusal.detail, **refusal.facts) if refusal.detail else None
+
+
+def refuse(refusal: Refusal) -> BaseResponse:
+    """Answer a refusal: a problem document to programs, a page to readers."""
+    log.info("http", "refused", code=refusal.code, status=refusal.status, path=request.path)
+    if wants_json() or g.get("bearer"):
+        answer = problem(refusal)
+    elif refusal.code in ("login-required", "fresh-login-required") and request.method == "GET":
+        return see_other(f"/login?next={request.path}" + ("&fresh=1" if g.get("caller") else ""))
+    else:
+        shown = render_template("errors/refusal.html", refusal=refusal, title=gettext(refusal.title), detail=detail_of(refusal))
+        answer = make_response(shown, refusal.status)
+        answer.headers["Qiantang-Problem"] = refusal.code
+    if wait := refusal.facts.get("retry_after"):
+        answer.headers["Retry-After"] = str(wait)
+    if refusal.status == 401:
+        answer.headers["WWW-Authenticate"] = refusal.facts.get("challenge", 'Bearer realm="qiantang"')
+    return answer
+
+
+def _open() -> None:
+    log.request_id.set(secrets.token_hex(8))
+    speak(negotiate(request.args.get("lang") or request.cookies.get("lang"), [tag for tag, _q in request.accept_languages]))
+    host = urlsplit(f"//{request.host}").hostname or ""
+    if host not in settings().hosts:
+        raise UntrustedHost()
+
+
+def _identify(find_caller: FindCaller) -> None:
+    g.caller, g.bearer = None, "Authorization" in request.headers
+    cookie = request.cookies.get(cookie_name(settings()))
+    if cookie and not g.bearer:
+        with db.reading() as session:
+            now = clock.now(session)
+        g.caller = find_caller(cookie, now)
+
+
+def _refuse_cross_site() -> None:
+    """Refuse changes that carry the session cookie, and logins, unless they come from our own pages.
+
+    Sec-Fetch-Site decides where the browser sends it, else Origin must be BASE_URL; `null` is nobody's origin.
+    """
+    if request.method not in CHANGING or request.path.startswith("/oauth/"):
+        return
+    carries_cookie = cookie_name(settings()) in request.cookies and not g.bearer
+    if not carries_cookie and request.path != "/login":
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site == "same-origin" and origin in (None, settings().base_url, f"{request.scheme}://{request.host}"):
+        return
+    if site is None and origin == settings().base_url:
+        return
+    raise CrossSite()
+
+
+def _close(answer: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        answer.headers.setdefault(name, value)
+    if settings().secure:
+        answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    answer.headers["X-Request-Id"] = log.request_id.get()
+    if answer.mimetype == "text/html":
+        answer.headers["Content-Language"] = TAGS[current()]
+        answer.vary.update(["Accept-Language", "Cookie"])
+    log.info("http", "answered", method=request.method, path=request.path, status=answer.status_code)
+    return answer
+
+
+class HttpRefusal(Refusal):
+    """A refusal that Werkzeug made (no route, wrong method, body too large), told in our words."""
+
+    def __init__(self, fault: HTTPException) -> None:
+        super().__init__()
+        self.status = fault.code or 400
+        self.code = HTTP_CODES.get(self.status, "bad-request")  # type: ignore[misc]
+        self.title = HTTP_TITLES.get(self.status, HTTP_TITLES[400])  # type: ignore[misc]
+
+
+def _refuse_http(fault: HTTPException) -> BaseResponse:
+    if fault.code is not None and fault.code < 400:
+        return make_response(fault.get_response())
+    answer = refuse(HttpRefusal(fault))
+    for name, value in fault.get_headers(request.environ):
+        if name == "Allow":
+            answer.headers[name] = value
+    return answer
+
+
+class Broken(Refusal):
+    """A fault of ours.  The reader gets the request id; the log gets the trace."""
+
+    code = "internal"
+    title = BROKEN
+    status = 500
+
+
+def _broken(fault: Exception) -> BaseResponse:
+    current_app.logger.error("broken", exc_info=fault)
+    return refuse(Broken())

@@ -1,0 +1,36 @@
+"""Migrations: Alembic, run from inside the package, so that an installed wheel can migrate too."""
+
+from importlib import import_module
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Connection
+
+from service.base import db
+
+TABLES = (
+    "base.leases", "audit.tables", "notices.tables", "people.tables", "catalogue.tables", "grants.tables",
+    "screening.tables", "applications.tables", "oauth.tables", "data.tables",
+)  # fmt: skip
+
+
+def load_tables() -> None:
+    """Import every slice's tables, so that the metadata is whole."""
+    for name in TABLES:
+        import_module(f"service.{name}")
+
+
+def config(connection: Connection) -> Config:
+    """Return Alembic's configuration for one open connection."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def upgrade(revision: str = "head") -> None:
+    """Bring the connected database to `revision`; does nothing when it is there."""
+    load_tables()
+    with db.migrating() as connection:
+        command.upgrade(config(connection), revision)
