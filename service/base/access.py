@@ -3,35 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flask import g
 
 from service.base.errors import FreshLoginRequired, LoginRequired, NotAllowed, PersonRequired
+from service.base.roles import FIRM, OFFICERS, PERSONS, Role
+
+__all__ = [
+    "FIRM", "OFFICERS", "PERSONS", "Access", "Caller", "Role", "admit", "caller", "caller_or_none", "requires",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 FRESH = timedelta(minutes=15)
-
-
-class Role(StrEnum):
-    """What a person may be.  PUBLIC is everybody; CLIENT is a unit's system with its own credential or token."""
-
-    PUBLIC = "public"
-    CLIENT = "client"
-    APPLICANT = "applicant"
-    MANAGER = "manager"
-    STEWARD = "steward"
-    AUTHORITY = "authority"
-    AUDITOR = "auditor"
-    OPERATOR = "operator"
-
-
-PERSONS = frozenset(Role) - {Role.PUBLIC, Role.CLIENT}
-OFFICERS = frozenset({Role.STEWARD, Role.AUTHORITY})
-FIRM = frozenset({Role.APPLICANT, Role.MANAGER})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.orm import Session
 
-BEIJING = ZoneInfo("Asia/Shanghai")
+from service.base.beijing import BEIJING as BEIJING
+from service.base.beijing import beijing_date as beijing_date
+
 _OFFSET = re.compile(r"([+-])P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _shift = timedelta(0)
 
@@ -57,8 +58,3 @@ def parse_shift(text: str, *, at: datetime) -> timedelta:
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=BEIJING)
     return instant - at
-
-
-def beijing_date(at: datetime) -> str:
-    """Return the Beijing calendar date of an instant as YYYY-MM-DD."""
-    return at.astimezone(BEIJING).date().isoformat()

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from babel.messages.pofile import read_po
 
-from service.base.clock import BEIJING
+from service.base.beijing import BEIJING
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
