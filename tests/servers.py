@@ -103,7 +103,7 @@ def _wheel() -> str:
 
 
 def _readable_binaries(folder: Path) -> Path:
-    """Return binaries that the server's user may run: a copy when they lie in the wheel, as a checkout may be private."""
+    """Return binaries that the server's user may run: copies of a wheel's, as a checkout may be private."""
     binaries = find_binaries()
     if str(binaries) != _wheel():
         return binaries
@@ -127,18 +127,16 @@ def _user() -> dict[str, Any]:
 def _start(folder: Path) -> None:
     binaries, user, data = _readable_binaries(folder), _user(), folder / "data"
     data.mkdir(mode=0o700)
-    socket = folder
     if user:
         os.chown(data, user["user"], user["group"])
         os.chown(folder, user["user"], user["group"])
-    initdb = [
-        binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
-    ]  # fmt: skip
+    initdb: list[str | Path] = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
+    initdb += ["--encoding=UTF8", "--locale=C.UTF-8"]
     made = subprocess.run(initdb, check=False, cwd="/", capture_output=True, text=True, **user)
     if made.returncode:
         raise RuntimeError(f"initdb failed: {made.stderr.strip()}")
     options = {
-        "listen_addresses": "", "unix_socket_directories": str(socket), "fsync": "off", "synchronous_commit": "off",
+        "listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off", "synchronous_commit": "off",
         "full_page_writes": "off", "max_connections": "300", "shared_buffers": "64MB",
     }  # fmt: skip
     flags = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
@@ -159,7 +157,8 @@ def _await(folder: Path, server: subprocess.Popen[bytes]) -> None:
             return
         except psycopg.OperationalError:
             if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start: {(folder / 'postgres.log').read_text()[-2000:]}") from None
+                log = (folder / "postgres.log").read_text()
+                raise RuntimeError(f"PostgreSQL did not start: {log[-2000:]}") from None
             time.sleep(0.02)
 
 

@@ -41,9 +41,8 @@ def browser(app: Flask) -> Callable[[], FlaskClient]:
 
     def open_browser(language: str = "zh-CN") -> FlaskClient:
         client = app.test_client()
-        client.environ_base.update(
-            HTTP_ORIGIN=ORIGIN, HTTP_SEC_FETCH_SITE="same-origin", HTTP_HOST="127.0.0.1:8000", HTTP_ACCEPT_LANGUAGE=language
-        )
+        client.environ_base |= {"HTTP_ORIGIN": ORIGIN, "HTTP_SEC_FETCH_SITE": "same-origin"}
+        client.environ_base |= {"HTTP_HOST": "127.0.0.1:8000", "HTTP_ACCEPT_LANGUAGE": language}
         return client
 
     return open_browser
