@@ -1,20 +1,26 @@
 """The `qiantang` command."""
 
 import os
-import sys
 
 import click
 
 from service import app as application
-from service.base import db, i18n
+from service.audit.commands import audit
+from service.base import clock, db, i18n
 from service.base.settings import Settings
-from service.migrations import upgrade
-
-EPILOG = "文档与帮助见 docs/ / see docs/ for help"
+from service.catalogue.commands import datasets
+from service.home import jobs as home_jobs
+from service.home import server
+from service.home.commands import backup, restore
+from service.migrations import behind, upgrade
+from service.people.commands import people
+from service.policy.commands import policy
+from service.scheduler import run_jobs
+from service.screening.commands import impact, publish, replay
 
 
 class Bilingual(click.Group):
-    """A group that speaks the terminal's language where a message is translated; help texts give both."""
+    """Messages come in the terminal's language; help texts give both."""
 
     def invoke(self, ctx: click.Context) -> object:
         tags = [os.environ.get(name, "").replace("_", "-") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
@@ -22,7 +28,7 @@ class Bilingual(click.Group):
         return super().invoke(ctx)
 
 
-@click.group(cls=Bilingual, epilog=EPILOG)
+@click.group(cls=Bilingual)
 def main() -> None:
     """钱塘：公共数据受限开放服务 / Qiantang: the service that opens restricted public data."""
 
@@ -30,5 +36,86 @@ def main() -> None:
 @main.command()
 def migrate() -> None:
     """升级数据库结构到当前版本 / Bring the database to this version's tables."""
-    db.connect(Settings().database_url)
+    settings = Settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    db.connect(settings.database_url)
     upgrade()
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="监听地址 / address to listen on")
+def run(host: str) -> None:
+    """启动服务：网页、接口与定时任务 / Serve pages, API and jobs."""
+    settings = Settings()
+    if settings.now or settings.demo:
+        raise click.ClickException("run 不接受 QIANTANG_NOW 或演示模式 / run refuses QIANTANG_NOW and demo mode")
+    if settings.secure and home_jobs.demo_file(settings).exists():
+        raise click.ClickException(f"{settings.home} 由 demo 生成，不得对外服务 / was made by demo: not for https")
+    _demand_secret(settings)
+    db.connect(settings.database_url)
+    if behind():
+        raise click.ClickException("数据库结构不是当前版本，请先运行 / run first: qiantang migrate")
+    application.connect(settings)
+    home_jobs.publish_editions()
+    server.serve(settings, host=host)
+
+
+@main.command()
+@click.option("--port", type=int, default=None, help="端口 / port (8000)")
+def demo(port: int | None) -> None:
+    """载入演示数据并启动 / Load the demo (once) and serve it here."""
+    settings = _demo_settings(port)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    db.connect(settings.database_url)
+    upgrade()
+    application.connect(settings)
+    known = home_jobs.load_demo(settings)
+    click.echo(f"钱塘演示 / Qiantang demo: {settings.base_url}")
+    for account in known["accounts"]:
+        click.echo(f"  {account['role']:<10} {account['login']:<12} {account['password']:<18} {account['unit']}")
+    click.echo(f"  {home_jobs.demo_file(settings)}")
+    server.serve(settings)
+
+
+@main.command("jobs")
+def jobs_only() -> None:
+    """只运行定时任务 / Run the scheduled jobs only."""
+    settings = Settings()
+    application.connect(settings)
+    run_jobs(settings)
+
+
+def _demand_secret(settings: Settings) -> None:
+    try:
+        settings.pepper()
+    except ValueError as fault:
+        raise click.ClickException(str(fault)) from None
+
+
+def _demo_settings(port: int | None) -> Settings:
+    """Fix the demo's settings in the environment, so that the server's workers and the jobs child share them.
+
+    QIANTANG_NOW becomes an offset here, once: an instant read anew by each process would start several clocks.
+    """
+    os.environ["QIANTANG_DEMO"] = "1"
+    if port is not None:
+        os.environ["QIANTANG_PORT"] = str(port)
+    given = Settings()
+    try:
+        shift = clock.parse_shift(given.now, at=clock.system_now())
+    except ValueError:
+        raise click.ClickException(f"QIANTANG_NOW 无法识别 / is not understood: {given.now}") from None
+    seconds = round(shift.total_seconds())
+    os.environ["QIANTANG_NOW"] = f"{'-' if seconds < 0 else '+'}PT{abs(seconds)}S" if seconds else ""
+    os.environ["QIANTANG_HOME"] = str(given.home)
+    return Settings()
+
+
+policy.add_command(replay)
+policy.add_command(impact)
+datasets.add_command(publish)
+for group in (people, datasets, policy, audit, backup, restore):
+    main.add_command(group)
+
+if __name__ == "__main__":
+    main()

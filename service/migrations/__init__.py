@@ -5,6 +5,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from service.base import db
@@ -34,3 +36,10 @@ def upgrade(revision: str = "head") -> None:
     load_tables()
     with db.migrating() as connection:
         command.upgrade(config(connection), revision)
+
+
+def behind() -> bool:
+    """Whether the connected database is not at this version's revision."""
+    with db.migrating() as connection:
+        heads = ScriptDirectory.from_config(config(connection)).get_heads()
+        return set(MigrationContext.configure(connection).get_current_heads()) != set(heads)

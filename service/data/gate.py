@@ -1,0 +1,135 @@
+"""The one gate.  Every byte path comes through `admit`: token → client → grant → live? → view.
+
+It reads the database on each call and caches nothing, so that an end committed is an end felt on the next request.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.base import clock, db
+from service.base.db import Session
+from service.base.errors import NotFound
+from service.catalogue import store as catalogue
+from service.catalogue.tables import Dataset
+from service.data.rules import ViewMissing
+from service.grants import rules as grant_rules
+from service.grants import store as grants
+from service.grants.tables import Grant, ReleasedView
+from service.oauth import rules as token_rules
+from service.oauth import store as tokens
+from service.oauth.store import Covered
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Leave to read one view now.  `grant` and `client_id` are None for public data."""
+
+    dataset: Dataset
+    view: ReleasedView
+    grant: Grant | None
+    client_id: str | None
+    known_columns: tuple[str, ...]
+
+    @property
+    def binding(self) -> str:
+        """What a cursor holds for: this view, this grant, this epoch."""
+        grant = f"{self.grant.id}.{self.grant.epoch}" if self.grant else "public"
+        return f"{self.view.id}|{grant}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the view, in its order."""
+        return tuple(column["name"] for column in self.view.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a data request says about itself.  `face` is how the bytes go out: rows (api) or a file (download)."""
+
+    dataset_id: str
+    authorization: str | None
+    grant_id: str | None
+    delivery: str
+
+
+def admit(session: Session, asked: Asked, *, now: datetime) -> Admitted:
+    """Return leave to read, or raise the refusal that says why not and what to do next.
+
+    A dataset that is not published answers 404, to everybody.
+    """
+    dataset = _published(session, asked.dataset_id)
+    known = tuple(column.name for column in catalogue.columns(session, dataset.id))
+    if dataset.openness == "unconditional":
+        return Admitted(dataset, _public_view(session, dataset.id), None, None, known)
+    if dataset.openness != "restricted":
+        raise ViewMissing()
+    client_id, covered = _covered(session, asked, now=now)
+    grant = _choose(covered, asked, now=now)
+    return Admitted(dataset, _view(session, grant), grant, client_id, known)
+
+
+def still_open(admitted: Admitted, asked: Asked) -> Callable[[], bool]:
+    """Return a check that a long answer calls as it goes: whether the same request would still be admitted."""
+
+    def check() -> bool:
+        with db.reading() as session:
+            try:
+                again = admit(session, asked, now=clock.now(session))
+            except Exception:
+                return False
+            return again.binding == admitted.binding
+
+    return check
+
+
+def apply_url(dataset_id: str) -> str:
+    return f"/applications/new?dataset={dataset_id}"
+
+
+def _published(session: Session, dataset_id: str) -> Dataset:
+    dataset = catalogue.dataset(session, dataset_id)
+    if dataset.state != "published":
+        raise NotFound()
+    return dataset
+
+
+def _public_view(session: Session, dataset_id: str) -> ReleasedView:
+    if (view := grants.public_view(session, dataset_id)) is None:
+        raise ViewMissing()
+    return view
+
+
+def _covered(session: Session, asked: Asked, *, now: datetime) -> tuple[str, tuple[Covered, ...]]:
+    """Return the client behind the token and the grants that it covers on the dataset."""
+    apply = apply_url(asked.dataset_id)
+    if (secret := token_rules.bearer(asked.authorization)) is None:
+        raise token_rules.TokenMissing(apply=apply)
+    bearer = tokens.bearer(session, token_rules.digest(secret), asked.dataset_id)
+    if bearer is None or bearer.void:
+        raise token_rules.TokenRevoked()
+    if bearer.expires_at <= now:
+        raise token_rules.TokenExpired()
+    return bearer.client_id, bearer.grants
+
+
+def _choose(covered: tuple[Covered, ...], asked: Asked, *, now: datetime) -> Grant:
+    """Return the grant to serve: the one named, else of the live ones the one that ends last."""
+    named = [one for one in covered if asked.grant_id in (None, one.grant.id)]
+    if not named:
+        raise token_rules.GrantMissing(apply=apply_url(asked.dataset_id))
+    refusals = [(one, grant_rules.refusal(one.grant, suspended=one.suspended, now=now)) for one in named]
+    live = [one.grant for one, refusal in refusals if refusal is None]
+    if not live:
+        last = max(refusals, key=lambda pair: pair[0].grant.ends_at)[1]
+        raise last or token_rules.GrantMissing(apply=apply_url(asked.dataset_id))
+    fitting = [grant for grant in live if asked.delivery in grant.delivery]
+    if not fitting:
+        raise grant_rules.WrongDelivery(delivery=asked.delivery, granted=", ".join(live[0].delivery))
+    return max(fitting, key=lambda grant: grant.ends_at)
+
+
+def _view(session: Session, grant: Grant) -> ReleasedView:
+    if (view := grants.view_of(session, grant.id)) is None:
+        raise grant_rules.ViewBuilding(retry_after=5)
+    return view

@@ -1,0 +1,142 @@
+"""Pure rules of the data plane: what a caller may select, pages and their cursors, byte ranges."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.base.errors import Refusal
+from service.base.i18n import N_
+
+MAX_LIMIT = 10_000
+DEFAULT_LIMIT = 100
+FILES = {"data.parquet": "application/vnd.apache.parquet", "data.csv": "text/csv; charset=utf-8"}
+
+
+class ColumnNotGranted(Refusal):
+    code = "column-not-granted"
+    title = N_("字段不在授权范围内")
+    status = 403
+    detail = N_("授权不含字段：%(columns)s。可在数据集页面另行申请：%(apply)s")
+
+
+class UnknownColumn(Refusal):
+    code = "unknown-column"
+    title = N_("没有这个字段")
+    status = 400
+    detail = N_("没有这些字段：%(columns)s。可用字段：%(known)s")
+
+
+class BadParameter(Refusal):
+    code = "bad-parameter"
+    title = N_("参数不正确")
+    status = 400
+
+
+class CursorExpired(Refusal):
+    """The cursor belongs to another view or grant, or was not made by us."""
+
+    code = "cursor-expired"
+    title = N_("翻页位置已失效")
+    status = 410
+    detail = N_("数据或授权已有变动，请从第一页重新读取。")
+
+
+class ViewMissing(Refusal):
+    """The dataset has no data that may be read without a grant, or the dataset has none at all."""
+
+    code = "not-found"
+    title = N_("没有可读取的数据")
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page of rows begins in its view, counted in rows from 0, and which columns it shows."""
+
+    start: int
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """A range of a file, `start` up to but not including `end`."""
+
+    start: int
+    end: int
+
+
+def selected(select: str | None, granted: Sequence[str], known: Sequence[str], *, apply: str) -> tuple[str, ...]:
+    """Return the columns to show: all granted ones, or those named in `select`, in the order asked for.
+
+    A column of the public dictionary that was not granted is 403, any other name 400; the answer names all of them.
+    """
+    if select is None:
+        return tuple(granted)
+    wanted = [name.strip() for name in select.split(",") if name.strip()]
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise BadParameter(N_("select 应为互不重复的字段名，用逗号分隔。"))
+    if unknown := [name for name in wanted if name not in known and name not in granted]:
+        raise UnknownColumn(columns=", ".join(unknown), known=", ".join(granted))
+    if closed := [name for name in wanted if name not in granted]:
+        raise ColumnNotGranted(columns=", ".join(closed), apply=apply)
+    return tuple(wanted)
+
+
+def limit_of(text: str | None) -> int:
+    """Return how many rows a page holds: 1 to 10000, 100 when not said."""
+    if text is None:
+        return DEFAULT_LIMIT
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise BadParameter(N_("limit 应为 1 到 10000 的整数。"))
+    return int(text)
+
+
+def seal_cursor(page: Page, binding: str, key: bytes) -> str:
+    """Return an opaque cursor that holds for one binding (view, grant and epoch) only."""
+    body = json.dumps([page.start, *page.columns], ensure_ascii=False).encode()
+    return base64.urlsafe_b64encode(_mac(body, binding, key) + body).decode().rstrip("=")
+
+
+def open_cursor(cursor: str, binding: str, key: bytes) -> Page:
+    """Return the page a cursor stands for; CursorExpired when it is not ours or belongs to another binding."""
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (binascii.Error, ValueError):
+        raise CursorExpired() from None
+    mac, body = raw[:16], raw[16:]
+    if not hmac.compare_digest(mac, _mac(body, binding, key)):
+        raise CursorExpired()
+    start, *columns = json.loads(body)
+    return Page(start, tuple(columns))
+
+
+def _mac(body: bytes, binding: str, key: bytes) -> bytes:
+    return hmac.new(key, b"cursor\0" + binding.encode() + b"\0" + body, hashlib.sha256).digest()[:16]
+
+
+def byte_range(header: str | None, size: int) -> ByteRange | None:
+    """Return the single range that `header` asks for; None for none, several or a malformed one: the whole file.
+
+    Raises ValueError when the range lies outside the file (416).
+    """
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip()) if header else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = match.groups()
+    if not first:
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+    if first and last and int(last) < int(first):
+        return None
+    if start >= size or start >= end:
+        raise ValueError("range outside the file")
+    return ByteRange(start, end)
+
+
+SELECT_CHANGED = N_("翻页时不能更换字段，请从第一页重新读取。")

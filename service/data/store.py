@@ -1,0 +1,35 @@
+"""SQL of the data plane."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func
+
+from service.base.db import Session, col, select
+from service.base.ids import new_id
+from service.data.tables import UsageEvent
+
+
+def note_usage(session: Session, event: UsageEvent, *, now: datetime) -> None:
+    """Write down one answer."""
+    event.id, event.at = new_id(now), now
+    session.add(event)
+
+
+def usage_of_grant(session: Session, grant_id: str, *, limit: int = 20) -> Sequence[UsageEvent]:
+    """Return the last answers under a grant, newest first."""
+    return session.exec(
+        select(UsageEvent).where(UsageEvent.grant_id == grant_id).order_by(col(UsageEvent.id).desc()).limit(limit)
+    ).all()
+
+
+def totals_of_grant(session: Session, grant_id: str) -> tuple[int, int, int]:
+    """Return how many answers, rows and bytes a grant has had."""
+    answers, rows, size = session.exec(
+        select(
+            func.count(col(UsageEvent.id)),
+            func.coalesce(func.sum(UsageEvent.rows), 0),
+            func.coalesce(func.sum(UsageEvent.size), 0),
+        ).where(UsageEvent.grant_id == grant_id)
+    ).one()
+    return int(answers), int(rows), int(size)

@@ -1,0 +1,45 @@
+# install: pip install duckdb requests
+"""Counts {{ dataset }} under grant {{ grant }} with DuckDB, from the file that the grant lets you keep."""
+
+import os
+import pathlib
+import sys
+import tempfile
+
+sys.path.pop(0)  # this file may be called duckdb.py: it must not be found in place of the library
+
+import duckdb
+import requests
+
+BASE = "{{ base_url }}"
+CLIENT_ID = "{{ client_id }}" or os.environ["QIANTANG_CLIENT_ID"]
+SECRET = os.environ["QIANTANG_CLIENT_SECRET"]
+
+answer = requests.post(
+    f"{BASE}/oauth/token",
+    data={"grant_type": "client_credentials", "scope": "data.read"},
+    auth=(CLIENT_ID, SECRET),
+    timeout=30,
+)
+if not answer.ok:
+    sys.exit(f"{answer.json()['error']}: {answer.json().get('error_description', '')}")
+token = answer.json()["access_token"]
+
+with requests.get(
+    f"{BASE}/api/v1/datasets/{{ dataset }}/files/data.parquet",
+    params={"grant": "{{ grant }}"},
+    headers={"Authorization": f"Bearer {token}", "Accept-Language": "{{ language }}"},
+    stream=True,
+    timeout=300,
+) as answer:
+    if not answer.ok:
+        problem = answer.json()
+        sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "data.parquet"
+        with path.open("wb") as file:
+            for chunk in answer.iter_content(1 << 20):
+                file.write(chunk)
+        print(duckdb.sql(f"DESCRIBE SELECT * FROM read_parquet('{path}')"))
+        print(duckdb.sql(f"SELECT * FROM read_parquet('{path}') LIMIT 10"))
+        print(duckdb.sql(f"SELECT count(*) AS row_count FROM read_parquet('{path}')"))

@@ -1,0 +1,38 @@
+# install: pip install pandas pyarrow requests
+"""Loads {{ dataset }} under grant {{ grant }} into a pandas DataFrame."""
+
+import io
+import os
+import sys
+
+sys.path.pop(0)  # this file may be called pandas.py: it must not be found in place of the library
+
+import pandas
+import requests
+
+BASE = "{{ base_url }}"
+CLIENT_ID = "{{ client_id }}" or os.environ["QIANTANG_CLIENT_ID"]
+SECRET = os.environ["QIANTANG_CLIENT_SECRET"]
+
+answer = requests.post(
+    f"{BASE}/oauth/token",
+    data={"grant_type": "client_credentials", "scope": "data.read"},
+    auth=(CLIENT_ID, SECRET),
+    timeout=30,
+)
+if not answer.ok:
+    sys.exit(f"{answer.json()['error']}: {answer.json().get('error_description', '')}")
+token = answer.json()["access_token"]
+
+answer = requests.get(
+    f"{BASE}/api/v1/datasets/{{ dataset }}/files/data.parquet",
+    params={"grant": "{{ grant }}"},
+    headers={"Authorization": f"Bearer {token}", "Accept-Language": "{{ language }}"},
+    timeout=300,
+)
+if not answer.ok:
+    problem = answer.json()
+    sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+table = pandas.read_parquet(io.BytesIO(answer.content))
+print(table.head(10).to_string())
+print(f"{len(table)} rows, columns: {', '.join(table.columns)}")
