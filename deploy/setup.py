@@ -78,6 +78,8 @@ def fill_runtime(environment: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="qiantang-build-") as folder:
         install(environment, "--target", folder, "-r", str(BUILD_LOCK))
         pip(environment, "--no-build-isolation", "--editable", str(ROOT), PYTHONPATH=folder)
+    # The build copies templates and policies as for a wheel; here the checkout's own serve, and copies would go stale.
+    shutil.rmtree(site_packages(environment) / "service", ignore_errors=True)
 
 
 def fill_tests(environment: Path) -> None:
