@@ -44,24 +44,18 @@ def test_the_wheel_carries_templates_policies_messages_and_migrations(prefix):
 
 
 def test_an_installed_wheel_migrates_outside_the_checkout(prefix, tmp_path):
-    environment = {"PATH": "/usr/bin:/bin", "QIANTANG_HOME": str(tmp_path / "home")}
-    done = subprocess.run(
-        [prefix / "bin" / "qiantang", "migrate"],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    _qiantang(prefix, tmp_path, "migrate")
     assert (tmp_path / "home" / "qiantang.db").is_file()
 
 
 def test_an_installed_wheel_checks_its_own_policies(prefix, tmp_path):
-    environment = {"PATH": "/usr/bin:/bin", "QIANTANG_HOME": str(tmp_path / "home")}
-    done = subprocess.run(
-        [prefix / "bin" / "qiantang", "policy", "check"], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
+    assert _qiantang(prefix, tmp_path, "policy", "check").strip().endswith("0 failed")
+
+
+def _qiantang(prefix: Path, folder: Path, *arguments: str) -> str:
+    """Run the installed command in an empty folder and return what it prints."""
+    environment = {"PATH": "/usr/bin:/bin", "QIANTANG_HOME": str(folder / "home")}
+    command = [prefix / "bin" / "qiantang", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.strip().endswith("0 failed")
+    return done.stdout
