@@ -66,6 +66,24 @@ def postgresql(make_postgresql) -> Iterator[Database]:
     db.engine().dispose()
 
 
+@pytest.fixture(params=ENGINES)
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database without any table on each engine in turn: what a migration finds on a new machine."""
+    name = f"empty_{os.getpid()}_{next(_numbers)}"
+    if request.param == "sqlite":
+        made = Database("sqlite", f"sqlite:///{tmp_path / name}.db")
+    else:
+        with servers.connected("postgres") as connection:
+            connection.execute(f"create database {name} strategy=file_copy")
+        made = Database("postgresql", servers.url(name))
+    db.connect(made.url)
+    yield made
+    db.engine().dispose()
+    if request.param == "postgresql":
+        with servers.connected("postgres") as connection:
+            connection.execute(f"drop database {name} with (force)")
+
+
 @pytest.fixture
 def make_sqlite(sqlite_template: Path, tmp_path: Path):
     """Return a function that makes one more SQLite database with the schema."""
