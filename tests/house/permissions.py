@@ -17,8 +17,8 @@ HEAD = """# Who may call what
 
 Made from the routes by `python -m tests.house.permissions`; a test compares it and walks every route with every role.
 "public" is everybody. "client" is a unit's system with its own credential or token, checked by the gate. "fresh" needs
-the password typed within the last 15 minutes. Beyond the role, every action asks whose case it is: an applicant sees its
-own unit's, a steward its own source unit's, and nobody decides on a request of their own unit.
+the password typed within the last 15 minutes. Beyond the role, every action asks whose case it is: an applicant sees
+its own unit's, a steward its own source unit's, and nobody decides on a request of their own unit.
 
 """
 
