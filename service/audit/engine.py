@@ -1,0 +1,75 @@
+"""The log's key: Ed25519, made once and kept in HOME/keys, readable by the service alone."""
+
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+PRIVATE, PUBLIC = "audit.key", "audit.pub"
+
+
+class Signer:
+    """Signs heads of the log; `key` is the public key in hexadecimal."""
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.key = private.public_key().public_bytes_raw().hex()
+
+    def sign(self, message: bytes) -> str:
+        """Return the signature in hexadecimal."""
+        return self._private.sign(message).hex()
+
+
+def signer(home: Path) -> Signer:
+    """Return the signer whose key lies in `home`, making the key when there is none.
+
+    Of two processes that make it at once, the first one's key stays: a link to an existing name fails.  Raises
+    ValueError when the file holds another kind of key.
+    """
+    folder = home / "keys"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / PRIVATE
+    if not path.exists():
+        _make(path)
+    private = load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(private, Ed25519PrivateKey):
+        raise ValueError(f"{path} holds no Ed25519 key")
+    made = Signer(private)
+    if not (public := folder / PUBLIC).exists():
+        public.write_text(made.key + "\n")
+    return made
+
+
+def public_keys(home: Path) -> frozenset[str]:
+    """Return the keys whose signatures count: today's, and retired ones kept beside it as audit-*.pub."""
+    return frozenset(path.read_text().strip() for path in (home / "keys").glob("audit*.pub"))
+
+
+def holds(key: str, message: bytes, signature: str) -> bool:
+    """Whether `signature` (hexadecimal) is `key`'s over `message`."""
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _make(path: Path) -> None:
+    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as new:
+        new.write(pem)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

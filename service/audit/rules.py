@@ -1,0 +1,407 @@
+"""The log's rules: words of action, salted commitments, an RFC 6962 Merkle tree, signed heads.  Pure."""
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import rfc8785
+
+from service.base.errors import Refusal
+from service.base.i18n import N_
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+# Every act that the log may tell, and what people call it.  A word that is not here is refused, so that each act is
+# documented once.
+KINDS: dict[str, str] = {
+    "application:create": N_("新建申请"),
+    "application:save": N_("保存申请"),
+    "application:submit": N_("提交申请"),
+    "application:withdraw": N_("撤回申请"),
+    "application:approve": N_("同意申请"),
+    "application:narrow": N_("缩减后同意申请"),
+    "application:return": N_("退回补正"),
+    "application:refuse": N_("不予开放"),
+    "application:sign": N_("签署协议"),
+    "application:comment": N_("留言"),
+    "agreement:offer": N_("送交协议"),
+    "agreement:sign": N_("签署协议"),
+    "client:create": N_("新建应用系统"),
+    "client:allow": N_("允许应用系统使用授权"),
+    "client:secret": N_("生成应用系统密钥"),
+    "client:revoke": N_("吊销应用系统密钥"),
+    "client:disable": N_("停用应用系统"),
+    "token:issue": N_("签发令牌"),
+    "token:refuse": N_("拒绝签发令牌"),
+    "token:revoke": N_("吊销令牌"),
+    "dataset:import": N_("导入数据集"),
+    "dataset:publish": N_("发布数据集"),
+    "dataset:withdraw": N_("下架数据集"),
+    "list:publish": N_("发布负面清单版本"),
+    "screening:judge": N_("负面清单筛查"),
+    "grant:issue": N_("授予数据使用授权"),
+    "grant:narrow": N_("缩减授权"),
+    "grant:renew": N_("延续授权"),
+    "grant:suspend": N_("暂停授权"),
+    "grant:confirm": N_("确认暂停授权"),
+    "grant:lift": N_("恢复授权"),
+    "grant:revoke": N_("撤销授权"),
+    "grant:end": N_("授权到期"),
+    "view:build": N_("生成数据视图"),
+    "view:ready": N_("数据视图可用"),
+    "view:quarantine": N_("隔离数据视图"),
+    "unit:register": N_("登记单位"),
+    "unit:add": N_("添加单位"),
+    "unit:confirm": N_("核实单位"),
+    "unit:dispute": N_("单位身份争议"),
+    "unit:settle": N_("了结单位身份争议"),
+    "unit:change": N_("变更单位信息"),
+    "person:register": N_("登记人员"),
+    "person:add": N_("添加人员"),
+    "person:role": N_("变更人员角色"),
+    "person:change": N_("更正人员信息"),
+    "person:password": N_("更改密码"),
+    "person:disable": N_("停用人员"),
+    "session:begin": N_("登录"),
+    "session:end": N_("退出登录"),
+    "session:refuse": N_("登录失败"),
+    "service:restore": N_("从备份恢复"),
+    "service:second": N_("申请重新开放数据服务"),
+    "service:open": N_("重新开放数据服务"),
+}
+
+_SUBJECT = re.compile(r"[a-z][a-z_-]*:[\x21-\x7e]{1,96}")
+_CODE = re.compile(r"[\x21-\x7e]{0,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What one event says.  `at` is in UTC; `facts` hold ids, codes, digests and numbers, never a name or a text."""
+
+    id: str
+    subject: str
+    version: int
+    kind: str
+    by: str
+    at: datetime
+    facts: dict[str, Any]
+
+
+def check(act: Act) -> None:
+    """Raise ValueError unless the act uses known words and carries nothing but ids, codes and numbers.
+
+    A text in the log could never be erased or corrected; it stays outside, with its salt, and the log holds `salted`.
+    """
+    if act.kind not in KINDS:
+        raise ValueError(f"the log does not know the act {act.kind!r}")
+    if not _SUBJECT.fullmatch(act.subject):
+        raise ValueError(f"a subject reads noun:id, not {act.subject!r}")
+    if act.version < 1:
+        raise ValueError("versions of a case begin at 1")
+    _check_fact("facts", act.facts)
+
+
+def canonical(act: Act) -> bytes:
+    """Return the act as RFC 8785 JSON: the same bytes on every machine and in every database."""
+    return rfc8785.dumps(
+        {
+            "id": act.id, "subject": act.subject, "version": act.version, "kind": act.kind, "by": act.by,
+            "at": instant(act.at), "facts": act.facts,
+        }
+    )  # fmt: skip
+
+
+def commitment(act: Act, salt: bytes) -> bytes:
+    """Return what the log publishes of an act.  Without the salt the few things that can happen could be tried out."""
+    return hashlib.sha256(salt + canonical(act)).digest()
+
+
+def salted(text: str, salt: str) -> str:
+    """Return a commitment to a text that lives elsewhere; erasing the text and its salt leaves a meaningless number."""
+    return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
+
+
+def instant(at: datetime) -> str:
+    """Return an instant as UTC with microseconds, always of one length."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _check_fact(name: str, value: object) -> None:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_fact(f"{name}.{key}", item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_fact(name, item)
+    elif isinstance(value, str) and not _CODE.fullmatch(value):
+        raise ValueError(f"{name}: the log holds ids and codes, not text")
+    elif not isinstance(value, str | int | float | bool | None):
+        raise ValueError(f"{name}: {type(value).__name__} has no place in the log")
+
+
+# ---- the tree (RFC 6962) --------------------------------------------------------------------------------------------
+
+EMPTY = hashlib.sha256(b"").digest()
+TILE = 8  # levels: the log keeps the hashes of complete subtrees of 256, 65536, … leaves, so that proofs stay short
+
+# Gives the hash of the complete subtree `index` of 2**level leaves.
+Nodes = Callable[[int, int], bytes]
+
+
+def leaf_hash(data: bytes) -> bytes:
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+class Edge:
+    """The right edge of a tree of `size` leaves: the roots of its complete subtrees, largest first.
+
+    It is all that is needed to add a leaf or to tell the root.
+    """
+
+    def __init__(self, size: int = 0, hashes: Sequence[bytes] = ()) -> None:
+        if len(hashes) != size.bit_count():
+            raise ValueError(f"a tree of {size} leaves has {size.bit_count()} complete subtrees, not {len(hashes)}")
+        self.size = size
+        self.hashes = list(hashes)
+
+    def add(self, leaf: bytes) -> list[tuple[int, int, bytes]]:
+        """Add a leaf's hash; return the subtrees that it completes as (level, index, hash), level 1 first."""
+        completed = []
+        position, level = self.size, 0
+        while position >> level & 1:
+            level += 1
+            leaf = node_hash(self.hashes.pop(), leaf)
+            completed.append((level, position >> level, leaf))
+        self.hashes.append(leaf)
+        self.size += 1
+        return completed
+
+    def root(self) -> bytes:
+        if not self.hashes:
+            return EMPTY
+        right = self.hashes[-1]
+        for left in reversed(self.hashes[:-1]):
+            right = node_hash(left, right)
+        return right
+
+
+def fold(hashes: Sequence[bytes]) -> bytes:
+    """Return the root of a complete subtree from its 2**n children in order."""
+    while len(hashes) > 1:
+        hashes = [node_hash(left, right) for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
+    return hashes[0]
+
+
+def nodes_of(leaves: Sequence[bytes]) -> Nodes:
+    """Return the nodes of a tree that is all at hand."""
+    return lambda level, index: fold(leaves[index << level : (index + 1) << level])
+
+
+def subtree(start: int, end: int, nodes: Nodes) -> bytes:
+    """Return the hash of leaves `start` up to but not including `end`, a range met by RFC 6962's own splitting."""
+    size = end - start
+    if size & (size - 1) == 0:
+        return nodes(size.bit_length() - 1, start // size)
+    middle = start + _split(size)
+    return node_hash(subtree(start, middle, nodes), subtree(middle, end, nodes))
+
+
+def root(size: int, nodes: Nodes) -> bytes:
+    return subtree(0, size, nodes) if size else EMPTY
+
+
+def inclusion_proof(position: int, size: int, nodes: Nodes) -> list[bytes]:
+    """Return the path from leaf `position` to the root of the first `size` leaves, lowest first."""
+    if not 0 <= position < size:
+        raise ValueError(f"no leaf {position} among {size}")
+    path, start, end = [], 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if position < middle:
+            path.append(subtree(middle, end, nodes))
+            end = middle
+        else:
+            path.append(subtree(start, middle, nodes))
+            start = middle
+    return path[::-1]
+
+
+def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
+    """Return the proof that the tree of `new` leaves begins with the tree of `old` leaves."""
+    if not 0 <= old <= new:
+        raise ValueError(f"{old} leaves do not come before {new}")
+    if old == 0:
+        return []
+    path, start, end, whole = [], 0, new, True
+    while old != end:
+        middle = start + _split(end - start)
+        if old <= middle:
+            path.append(subtree(middle, end, nodes))
+            end = middle
+        else:
+            path.append(subtree(start, middle, nodes))
+            start, whole = middle, False
+    if not whole:
+        path.append(subtree(start, end, nodes))
+    return path[::-1]
+
+
+def includes(leaf: bytes, position: int, size: int, path: Sequence[bytes], expected: bytes) -> bool:
+    """Whether `path` proves that the tree of `size` leaves with root `expected` holds `leaf` at `position`."""
+    if not 0 <= position < size:
+        return False
+    here, last, found = position, size - 1, leaf
+    for step in path:
+        if last == 0:
+            return False
+        if here & 1 or here == last:
+            found = node_hash(step, found)
+            here, last = _climb(here, last)
+        else:
+            found = node_hash(found, step)
+        here, last = here >> 1, last >> 1
+    return last == 0 and found == expected
+
+
+def extends(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether `path` proves that the tree (new, new_root) begins with the tree (old, old_root)."""
+    if old == new or old == 0:
+        return not path and (old_root == new_root if old == new else old_root == EMPTY)
+    if not 0 < old < new or not path:
+        return False
+    steps = [old_root, *path] if old & (old - 1) == 0 else list(path)
+    here, last = old - 1, new - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    before = after = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if here & 1 or here == last:
+            before, after = node_hash(step, before), node_hash(step, after)
+            here, last = _climb(here, last)
+        else:
+            after = node_hash(after, step)
+        here, last = here >> 1, last >> 1
+    return last == 0 and before == old_root and after == new_root
+
+
+def _split(size: int) -> int:
+    """Return the largest power of two below `size` (2 or more)."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def _climb(here: int, last: int) -> tuple[int, int]:
+    """Skip the levels on which the right edge has no sibling."""
+    while here and not here & 1:
+        here, last = here >> 1, last >> 1
+    return here, last
+
+
+# ---- heads and findings ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A signed head of the log: whoever keeps one can tell later whether the log before it was touched.
+
+    `root`, `key` (the Ed25519 public key) and `signature` are lower-case hexadecimal.
+    """
+
+    size: int
+    root: str
+    signed_at: datetime
+    key: str
+    signature: str
+
+    def document(self) -> dict[str, object]:
+        return {
+            "format": FORMAT, "size": self.size, "root": self.root, "signed_at": instant(self.signed_at),
+            "key": self.key, "signature": self.signature,
+        }  # fmt: skip
+
+
+FORMAT = "qiantang-checkpoint/1"
+
+
+def signed_bytes(size: int, root: str, signed_at: datetime) -> bytes:
+    """Return what a head's signature covers."""
+    return rfc8785.dumps({"format": FORMAT, "size": size, "root": root, "signed_at": instant(signed_at)})
+
+
+def checkpoint_from(document: object) -> Checkpoint:
+    """Read a checkpoint back from its JSON document; ValueError when it is none."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"not a {FORMAT}")
+    try:
+        at = datetime.fromisoformat(str(document["signed_at"]))
+        size, texts = int(document["size"]), [str(document[name]) for name in ("root", "key", "signature")]
+        for text in texts:
+            bytes.fromhex(text)
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ValueError(f"not a {FORMAT}: {fault}") from None
+    if at.tzinfo is None or size < 0:
+        raise ValueError(f"not a {FORMAT}")
+    return Checkpoint(size, texts[0], at, texts[1], texts[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the log: a code of FAULTS and what it is about."""
+
+    code: str
+    subject: str = ""
+    version: int | None = None
+    event: str = ""
+    position: int | None = None
+    size: int | None = None
+
+
+FAULTS = {
+    "version-missing": N_("%(subject)s 缺少第 %(version)s 版的事件"),
+    "event-stray": N_("事件 %(event)s（%(subject)s 第 %(version)s 版）不是由系统写入的"),
+    "event-missing": N_("第 %(position)s 个叶子的事件 %(event)s 不见了"),
+    "event-changed": N_("事件 %(event)s（%(subject)s 第 %(version)s 版）被改动"),
+    "leaf-missing": N_("缺少第 %(position)s 个叶子"),
+    "leaf-changed": N_("第 %(position)s 个叶子与事件 %(event)s 不符"),
+    "tile-changed": N_("第 %(position)s 个叶子所在的子树散列不符"),
+    "head-changed": N_("大小为 %(size)s 的签名树根与叶子不符"),
+    "head-signature": N_("大小为 %(size)s 的树根签名无效"),
+    "head-key": N_("大小为 %(size)s 的树根不是用本系统的密钥签名的"),
+    "head-missing": N_("最后的签名树根只到 %(size)s，之后还有叶子"),
+    "checkpoint-signature": N_("所给检查点（大小 %(size)s）的签名无效"),
+    "checkpoint-ahead": N_("日志短于所给检查点（大小 %(size)s）：被截断或回退"),
+    "checkpoint-differs": N_("日志的前 %(size)s 个叶子与所给检查点不符：被改写"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `verify` found: the first fault if any, and how far the log has been sealed."""
+
+    fault: Fault | None
+    size: int
+    root: str
+    unsealed: int
+    unsealed_since: datetime | None
+
+
+class DataPlaneShut(Refusal):
+    """After a restore no data leaves until two persons have opened the service again."""
+
+    code = "data-plane-shut"
+    title = N_("数据服务尚未重新开放")
+    status = 503
+
+
+class SecondPerson(Refusal):
+    code = "second-person"
+    title = N_("须由另一人确认")
+    status = 409
