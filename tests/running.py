@@ -1,4 +1,4 @@
-"""`qiantang demo` as a separate process, as a stranger runs it; the demo is loaded once a session and copied from there."""
+"""`qiantang demo` as a separate process, as a stranger runs it; loaded once a session and copied from there."""
 
 import json
 import os
