@@ -1,0 +1,119 @@
+"""`qiantang policy check` and `policy judge`: the lists on the desk, without a database."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from service.base import clock
+from service.base.settings import Settings, resource_dir
+from service.policy.engine.checking import Report, check_list
+from service.policy.engine.folder import read_lists, read_vocabulary, yaml_files
+from service.policy.engine.reading import PolicyError
+from service.policy.rules.facts import FactsError, read_facts
+from service.policy.rules.judge import judge as judge_facts
+
+
+class BadInput(click.ClickException):
+    exit_code = 2
+
+
+@click.group()
+def policy() -> None:
+    """负面清单与政策文件 / Negative lists and policy files."""
+
+
+@policy.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def check(paths: tuple[Path, ...]) -> None:
+    """检查政策文件并运行其中的用例 / Check policy files and run the cases in them."""
+    report = check_paths(paths)
+    for fault in report.faults:
+        click.echo(str(fault))
+    click.echo(f"{report.passed} passed, {report.failed} failed")
+    sys.exit(1 if report.failed else 0)
+
+
+def check_paths(paths: Sequence[Path]) -> Report:
+    """Return the check of the given files and folders; of the policies in use when there are none."""
+    report = Report()
+    try:
+        vocabulary = read_vocabulary(policies_folder())
+    except PolicyError as fault:
+        return Report(faults=fault.faults)
+    files = [file for path in paths or [policies_folder() / "lists"] for file in _files(path)]
+    lists, faults = read_lists(dict.fromkeys(files), vocabulary)
+    report.faults += faults
+    for file in lists:
+        report.add(check_list(file, vocabulary))
+    return report
+
+
+def _files(path: Path) -> list[Path]:
+    return yaml_files(path) if path.is_dir() else [path]
+
+
+def policies_folder() -> Path:
+    """Return the operator's own folder, else the one that came with the service."""
+    return Settings().policies or resource_dir("policies")
+
+
+@policy.command()
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="负面清单文件，可多次给出 / A negative list; may be given several times",
+)
+@click.option(
+    "--facts", required=True, help="事实文件（JSON），- 为标准输入 / The facts as JSON; - reads standard input"
+)
+def judge(lists: tuple[Path, ...], facts: str) -> None:
+    """按清单判定一份事实，输出 JSON 判定结果 / Judge facts by lists; prints the verdict as JSON."""
+    verdict = judge_files(lists, _read_facts(facts), today=clock.system_now().astimezone(clock.BEIJING).date())
+    click.echo(json.dumps(verdict, ensure_ascii=False, indent=2))
+
+
+def judge_files(paths: Sequence[Path], document: Any, *, today: date) -> dict[str, Any]:
+    """Return the verdict as plain data.  Raises BadInput for a list or facts that cannot be read."""
+    try:
+        vocabulary = read_vocabulary(policies_folder())
+        files, faults = read_lists([file for path in paths for file in _files(path)], vocabulary)
+        if faults:
+            raise PolicyError(faults)
+        facts = read_facts(document, vocabulary)
+    except PolicyError as fault:
+        raise BadInput(str(fault)) from None
+    except FactsError as fault:
+        raise BadInput("\n".join(f"{path}: {message}" for path, message in fault.errors)) from None
+    verdict = judge_facts(facts, [file.list for file in files], vocabulary, date=facts.day or today)
+    return verdict.as_json()
+
+
+def _read_facts(name: str) -> Any:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except (OSError, ValueError) as fault:
+        raise BadInput(f"--facts: 不是可读的 JSON / not readable JSON: {fault}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError(f"键重复 / duplicate keys: {', '.join(twice)}")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"不是数字 / not a number: {name}")
+
+
+if __name__ == "__main__":
+    policy()

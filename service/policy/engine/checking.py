@@ -1,0 +1,96 @@
+"""Runs the cases that stand beside the rules, and asks whether they would notice a missing rule."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from service.policy.engine.lists import ListFile, facts_of
+from service.policy.engine.reading import Fault, Path_
+from service.policy.rules.facts import Facts
+from service.policy.rules.judge import Verdict, judge
+from service.policy.rules.models import Case, NegativeList
+from service.policy.rules.vocabulary import Vocabulary
+
+
+@dataclass(slots=True)
+class Report:
+    """What a check found.  `passed` counts cases and readable files of other kinds; each fault is a failure."""
+
+    passed: int = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        return len(self.faults)
+
+    def add(self, other: "Report") -> None:
+        self.passed += other.passed
+        self.faults += other.faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    index: int
+    case: Case
+    facts: Facts
+    verdict: Verdict
+
+
+def check_list(file: ListFile, vocabulary: Vocabulary) -> Report:
+    """Run the list's cases; each rule must be hit by one and be missed by one when it is deleted; one must pass.
+
+    A case is judged by its own list alone, on its `date`, else on the first day of the edition.
+    """
+    runs = [_run(index, case, file.list, vocabulary) for index, case in enumerate(file.list.tests)]
+    report = Report()
+    for run in runs:
+        wrong = list(differences(run.case, run.verdict, file.list))
+        report.passed += not wrong
+        if wrong:
+            path: Path_ = ("tests", run.index, "name")
+            report.faults.append(file.source.fault(path, f"{run.case.name}: {'; '.join(wrong)}"))
+    report.faults += _uncovered(file, runs, vocabulary)
+    return report
+
+
+def _run(index: int, case: Case, of: NegativeList, vocabulary: Vocabulary) -> _Run:
+    facts = facts_of(case, of, vocabulary)
+    return _Run(index, case, facts, judge(facts, [of], vocabulary, date=facts.day or of.effective.start))
+
+
+def differences(case: Case, verdict: Verdict, of: NegativeList) -> Iterator[str]:
+    """Yield what a verdict has otherwise than the case expects."""
+    expect = case.expect
+    if verdict.outcome != expect.outcome:
+        missing = f" (missing {', '.join(verdict.missing)})" if verdict.missing else ""
+        yield f"outcome {verdict.outcome}, expected {expect.outcome}{missing}"
+    hits = {rule.id: rule for rule in verdict.rules if rule.state == "hit" and rule.list_id == of.id}
+    if expect.rules is not None and sorted(hits) != sorted(set(expect.rules)):
+        yield f"rules {sorted(hits)}, expected {sorted(set(expect.rules))}"
+    kinds = sorted({obligation.kind for obligation in verdict.obligations})
+    if expect.obligations is not None and kinds != sorted(set(expect.obligations)):
+        yield f"obligations {kinds}, expected {sorted(set(expect.obligations))}"
+    for id, words in sorted((expect.evidence or {}).items()):
+        found = hits[id].evidence if id in hits else ()
+        if lacking := [word for word in words if word not in found]:
+            yield f"evidence of {id} is {list(found)}, lacks {lacking}"
+
+
+def _uncovered(file: ListFile, runs: list[_Run], vocabulary: Vocabulary) -> Iterator[Fault]:
+    if not any(run.verdict.outcome == "pass" and run.case.expect.outcome == "pass" for run in runs):
+        yield file.source.fault(("tests",), "没有未命中的用例 / no case passes")
+    for index, rule in enumerate(file.list.rules):
+        path: Path_ = ("rules", index, "id")
+        touched = [run for run in runs if any(each.id == rule.id for each in run.verdict.rules)]
+        if not any(each.id == rule.id and each.state == "hit" for run in touched for each in run.verdict.rules):
+            yield file.source.fault(path, f"没有用例命中 {rule.id} / no case hits {rule.id}")
+        elif not _noticed(rule.id, file.list, touched, vocabulary):
+            yield file.source.fault(path, f"删去 {rule.id} 后用例仍全部通过 / the cases still hold without {rule.id}")
+
+
+def _noticed(id: str, of: NegativeList, touched: list[_Run], vocabulary: Vocabulary) -> bool:
+    """Return whether some case fails once the rule is deleted."""
+    without = of.model_copy(update={"rules": tuple(rule for rule in of.rules if rule.id != id)})
+    # model_copy carries cached values along; the digest would be the old one's, and nobody reads it here.
+    return any(
+        any(differences(run.case, judge(run.facts, [without], vocabulary, date=run.verdict.day), of)) for run in touched
+    )
