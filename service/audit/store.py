@@ -41,10 +41,15 @@ def act_of(event: Event) -> Act:
     return Act(event.id, event.subject, event.version, event.kind, event.by, event.at, event.facts)
 
 
-def events(session: Session, subject: str | None = None, *, after: str = "", limit: int = 100) -> Sequence[Event]:
-    """Return events in the order of their ids, of one subject or of all, those after id `after`."""
-    query = select(Event).where(Event.id > after).order_by(col(Event.id)).limit(limit)
-    return session.exec(query if subject is None else query.where(Event.subject == subject)).all()
+def events_of(session: Session, subject: str, *, after: int = 0, limit: int = 100) -> Sequence[Event]:
+    """Return what happened to one subject, by version, those after version `after`."""
+    query = select(Event).where(Event.subject == subject, Event.version > after)
+    return session.exec(query.order_by(col(Event.version)).limit(limit)).all()
+
+
+def events(session: Session, *, after: str = "", limit: int = 100) -> Sequence[Event]:
+    """Return events of all subjects in the order of their ids, which is that of time to the millisecond."""
+    return session.exec(select(Event).where(Event.id > after).order_by(col(Event.id)).limit(limit)).all()
 
 
 def event(session: Session, id: str) -> Event:
@@ -71,11 +76,11 @@ def lock_sealing(session: Session) -> None:
 
 
 def waiting(session: Session, limit: int) -> Sequence[tuple[str, bytes]]:
-    """Return id and commitment of events that wait, in the order of their ids."""
+    """Return id and commitment of events that wait, oldest first."""
     query = (
         select(Event.id, Event.commitment)
         .join(Unsealed, col(Unsealed.event_id) == col(Event.id))
-        .order_by(col(Event.id))
+        .order_by(col(Event.at), col(Event.subject), col(Event.version))
         .limit(limit)
     )
     return session.exec(query).all()
@@ -177,7 +182,7 @@ def first_stray(session: Session) -> Event | None:
         .outerjoin(Leaf, col(Leaf.event_id) == col(Event.id))
         .outerjoin(Unsealed, col(Unsealed.event_id) == col(Event.id))
         .where(and_(col(Leaf.event_id).is_(None), col(Unsealed.event_id).is_(None)))
-        .order_by(col(Event.id))
+        .order_by(col(Event.at), col(Event.subject), col(Event.version))
         .limit(1)
     )
     return session.exec(query).first()

@@ -113,7 +113,9 @@ def writing() -> Iterator[Session]:
 def insert_or_ignore(session: Session, table: type[SQLModel], **values: object) -> bool:
     """Insert one row; False when a row with one of its unique keys is there already (another replica won)."""
     statement = insert_on_postgresql if session.get_bind().dialect.name == "postgresql" else insert_on_sqlite
-    result: CursorResult[Any] = session.exec(statement(table).values(**values).on_conflict_do_nothing())
+    insertion = statement(table).values(**values).on_conflict_do_nothing()
+    # Without the option SQLAlchemy does not count the rows of an INSERT on PostgreSQL.
+    result: CursorResult[Any] = session.exec(insertion, execution_options={"preserve_rowcount": True})
     return result.rowcount == 1
 
 
