@@ -1,12 +1,12 @@
 """Runs the cases that stand beside the rules, and asks whether they would notice a missing rule."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
 from service.policy.engine.lists import ListFile, facts_of
 from service.policy.engine.reading import Fault, Path_
 from service.policy.rules.facts import Facts
-from service.policy.rules.judge import Verdict, judge
+from service.policy.rules.judge import LEVEL_DEFAULT_ID, Verdict, judge
 from service.policy.rules.models import Case, NegativeList
 from service.policy.rules.vocabulary import Vocabulary
 
@@ -43,7 +43,7 @@ def check_list(file: ListFile, vocabulary: Vocabulary) -> Report:
     runs = [_run(index, case, file.list, vocabulary) for index, case in enumerate(file.list.tests)]
     report = Report()
     for run in runs:
-        wrong = list(differences(run.case, run.verdict, file.list))
+        wrong = list(differences(run.case, run.verdict))
         report.passed += not wrong
         if wrong:
             path: Path_ = ("tests", run.index, "name")
@@ -57,15 +57,15 @@ def _run(index: int, case: Case, of: NegativeList, vocabulary: Vocabulary) -> _R
     return _Run(index, case, facts, judge(facts, [of], vocabulary, date=facts.day or of.effective.start))
 
 
-def differences(case: Case, verdict: Verdict, of: NegativeList) -> Iterator[str]:
+def differences(case: Case, verdict: Verdict) -> Iterator[str]:
     """Yield what a verdict has otherwise than the case expects."""
     expect = case.expect
     if verdict.outcome != expect.outcome:
         missing = f" (missing {', '.join(verdict.missing)})" if verdict.missing else ""
         yield f"outcome {verdict.outcome}, expected {expect.outcome}{missing}"
-    hits = {rule.id: rule for rule in verdict.rules if rule.state == "hit" and rule.list_id == of.id}
-    if expect.rules is not None and sorted(hits) != sorted(set(expect.rules)):
-        yield f"rules {sorted(hits)}, expected {sorted(set(expect.rules))}"
+    hits = {rule.id: rule for rule in verdict.rules if rule.state == "hit"}
+    if expect.rules is not None and sorted(hits) != sorted(wanted := _wanted(expect.rules, hits)):
+        yield f"rules {sorted(hits)}, expected {sorted(wanted)}"
     kinds = sorted({obligation.kind for obligation in verdict.obligations})
     if expect.obligations is not None and kinds != sorted(set(expect.obligations)):
         yield f"obligations {kinds}, expected {sorted(set(expect.obligations))}"
@@ -73,6 +73,11 @@ def differences(case: Case, verdict: Verdict, of: NegativeList) -> Iterator[str]
         found = hits[id].evidence if id in hits else ()
         if lacking := [word for word in words if word not in found]:
             yield f"evidence of {id} is {list(found)}, lacks {lacking}"
+
+
+def _wanted(rules: tuple[str, ...], hits: Container[str]) -> set[str]:
+    """The engine's own default need not be named beside the rules of the list; when it is, it must hit."""
+    return {*rules, LEVEL_DEFAULT_ID} if LEVEL_DEFAULT_ID in hits else set(rules)
 
 
 def _uncovered(file: ListFile, runs: list[_Run], vocabulary: Vocabulary) -> Iterator[Fault]:
@@ -92,5 +97,5 @@ def _noticed(id: str, of: NegativeList, touched: list[_Run], vocabulary: Vocabul
     without = of.model_copy(update={"rules": tuple(rule for rule in of.rules if rule.id != id)})
     # model_copy carries cached values along; the digest would be the old one's, and nobody reads it here.
     return any(
-        any(differences(run.case, judge(run.facts, [without], vocabulary, date=run.verdict.day), of)) for run in touched
+        any(differences(run.case, judge(run.facts, [without], vocabulary, date=run.verdict.day))) for run in touched
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from service.policy.engine.reading import Fault, Path_, PolicyError, Source, as_model
 from service.policy.rules.facts import Facts, FactsError, read_facts, unknown_word
+from service.policy.rules.judge import LEVEL_DEFAULT_ID
 from service.policy.rules.models import (
     Approver,
     Case,
@@ -86,7 +87,7 @@ def _obligation_faults(obligation: Obligation, path: Path_, vocabulary: Vocabula
 
 
 def _case_faults(found: NegativeList, vocabulary: Vocabulary) -> Iterator[tuple[Path_, str]]:
-    ids = {rule.id for rule in found.rules}
+    ids = {rule.id for rule in found.rules} | {LEVEL_DEFAULT_ID}
     base = list(_facts_faults(found.base_case, ("base_case",), vocabulary))
     yield from base
     names = [case.name for case in found.tests]
