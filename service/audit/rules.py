@@ -69,7 +69,7 @@ KINDS: dict[str, str] = {
     "session:end": N_("退出登录"),
     "session:refuse": N_("登录失败"),
     "service:restore": N_("从备份恢复"),
-    "service:second": N_("申请重新开放数据服务"),
+    "service:check": N_("核对恢复结果"),
     "service:open": N_("重新开放数据服务"),
 }
 
@@ -393,15 +393,15 @@ class Report:
     unsealed_since: datetime | None
 
 
-class DataPlaneShut(Refusal):
-    """After a restore no data leaves until two persons have opened the service again."""
-
-    code = "data-plane-shut"
-    title = N_("数据服务尚未重新开放")
-    status = 503
-
-
 class SecondPerson(Refusal):
+    """The act takes two persons, and this is the first one again."""
+
     code = "second-person"
     title = N_("须由另一人确认")
+    status = 409
+
+
+class NotShut(Refusal):
+    code = "not-shut"
+    title = N_("数据服务并未关闭")
     status = 409

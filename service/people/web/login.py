@@ -1,0 +1,96 @@
+"""Login, re-authentication and logout."""
+
+from typing import Any
+from urllib.parse import quote
+
+from flask import current_app, request
+from flask.typing import ResponseReturnValue
+
+from service.base import clock, db, http
+from service.base.access import Role, caller_or_none, requires
+from service.base.errors import Invalid
+from service.base.forms import errors_by_field, form_data, parse
+from service.base.i18n import gettext
+from service.people import actions, engine, gate
+from service.people.forms import LoginForm
+from service.people.rules import ROLE_NAMES, LoginFailed
+from service.people.tables import Person
+from service.people.web.session import address, begin, clear_cookie, pages, set_cookie
+
+
+@pages.get("/login")
+@requires(Role.PUBLIC)
+def login_page() -> ResponseReturnValue:
+    """Show the login form; with ?fresh=1 it asks somebody who is logged in for the password again."""
+    return _form({"next": http.local_path(request.args.get("next"))}, {})
+
+
+@pages.post("/login")
+@requires(Role.PUBLIC)
+def login() -> ResponseReturnValue:
+    """Begin a session, or a fresh one in place of the old; 422 and the form again when it fails."""
+    given = _given()
+    try:
+        form = parse(LoginForm, given)
+        person = _authenticate(form)
+        cookie = _begin(person, form.password)
+    except (Invalid, LoginFailed) as refusal:
+        return _failed(given, refusal)
+    return set_cookie(http.see_other(http.local_path(form.next)), cookie)
+
+
+@pages.post("/logout")
+@requires(Role.PUBLIC)
+def logout() -> ResponseReturnValue:
+    """End the session of this browser; nothing happens without one."""
+    if who := caller_or_none():
+        with db.writing() as session:
+            now = clock.now(session)
+            actions.end_session(session, who.session_id, person_id=who.person_id, by=who.person_id, now=now)
+    return clear_cookie(http.see_other("/"))
+
+
+def _given() -> dict[str, Any]:
+    if not request.is_json:
+        return form_data(request.form)
+    body = request.get_json(silent=True)
+    return body if isinstance(body, dict) else {}
+
+
+def _authenticate(form: LoginForm) -> Person:
+    with db.reading() as session:
+        now = clock.now(session)
+    return gate.authenticate(form.login, form.password, address=address(), pepper=http.settings().pepper(), now=now)
+
+
+def _begin(person: Person, password: str) -> str:
+    newer = engine.hash_password(password) if engine.outdated(person.password_hash) else None
+    with db.writing() as session:
+        now = clock.now(session)
+        if newer:
+            actions.change_password(session, person.id, password_hash=newer, by=person.id, now=now)
+        return begin(session, person.id, now=now)
+
+
+def _failed(given: dict[str, Any], refusal: Invalid | LoginFailed) -> ResponseReturnValue:
+    if request.is_json:
+        return http.problem(refusal)
+    errors = errors_by_field(refusal) if isinstance(refusal, Invalid) else {"login": gettext(refusal.title)}
+    return _form({**given, "next": http.local_path(str(given.get("next", "")))}, errors, 422)
+
+
+def _form(values: dict[str, Any], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
+    demo = current_app.extensions.get("demo", []) if http.settings().demo else []
+    again = caller_or_none() is not None and ("fresh" in request.args or request.method == "POST")
+    return http.page(
+        "people/login.html", status, values=values, errors=errors, accounts=demo, again=again, role_name=_role_name
+    )
+
+
+def _role_name(role: str) -> str:
+    return gettext(ROLE_NAMES[Role(role)])
+
+
+def fresh_login(path: str) -> str:
+    """Return where to type the password again before going on to `path`."""
+    return f"/login?fresh=1&next={quote(path)}"
