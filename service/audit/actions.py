@@ -7,14 +7,16 @@ from datetime import datetime
 
 from service.audit import engine, rules, store
 from service.audit.engine import Signer
-from service.audit.rules import Act, Checkpoint, Edge, Fault, Report
+from service.audit.rules import Act, Checkpoint, Edge, Fault, NotShut, Report, SecondPerson
 from service.audit.tables import Event, Leaf, Tile, TreeHead
+from service.base import state
 from service.base.db import Session
 from service.base.errors import Changed
 from service.base.ids import new_id
 
 TRIES = 20
 SEAL_LIMIT = 10_000
+SERVICE = "service:data"  # the subject of what happens to the service as a whole
 
 
 def record(
@@ -69,12 +71,32 @@ def seal(session: Session, *, signer: Signer, now: datetime, limit: int = SEAL_L
 def verify(session: Session, *, keys: frozenset[str], since: Checkpoint | None = None) -> Report:
     """Check the whole log and name the first thing wrong with it.
 
-    `keys` are the public keys whose signatures count; `since` is a checkpoint that was kept outside.
+    `keys` are the public keys whose signatures count; `since` is a checkpoint that was kept outside.  The session
+    must read one state of the database (`store.snapshot`), or a sealer at work would look like a fault.
     """
     count, oldest = store.unsealed(session)
     fault = next(_faults(session, keys, since), None)
     head = store.head(session)
     return Report(fault, head.size if head else 0, head.root if head else rules.EMPTY.hex(), count, oldest)
+
+
+def check_restored(session: Session, *, by: str, now: datetime) -> bool:
+    """Note that `by` has checked a restored service; the second person to do so opens its data plane: True.
+
+    Raises NotShut when it is open, SecondPerson when `by` was the first already.
+    """
+    if (row := state.shutting(session)) is None:
+        raise NotShut()
+    first = row.value.get("checked_by")
+    if first == by:
+        raise SecondPerson()
+    kind = "service:open" if first else "service:check"
+    record(session, subject=SERVICE, kind=kind, by=by, now=now)
+    if first:
+        state.reopen(session)
+        return True
+    state.shut(session, **{**row.value, "checked_by": by, "checked_at": rules.instant(now)})
+    return False
 
 
 def _faults(session: Session, keys: frozenset[str], since: Checkpoint | None) -> Iterator[Fault]:

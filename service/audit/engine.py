@@ -28,16 +28,22 @@ class Signer:
         return self._private.sign(message).hex()
 
 
-def signer(home: Path) -> Signer:
-    """Return the signer whose key lies in `home`, making the key when there is none.
+class KeyMissing(Exception):
+    """The log has signed heads, and the key that signed them is not here: a new one would split the log's trust."""
+
+
+def signer(home: Path, *, make: bool = True) -> Signer:
+    """Return the signer whose key lies in `home`; when there is none and `make`, a new key is made.
 
     Of two processes that make it at once, the first one's key stays: a link to an existing name fails.  Raises
-    ValueError when the file holds another kind of key.
+    KeyMissing when there is no key and none may be made, ValueError when the file holds another kind of key.
     """
     folder = home / "keys"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / PRIVATE
     if not path.exists():
+        if not make:
+            raise KeyMissing(f"{path} is missing")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _make(path)
     private = load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(private, Ed25519PrivateKey):

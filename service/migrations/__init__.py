@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from service.base import db
 
 TABLES = (
-    "base.leases", "audit.tables", "notices.tables", "people.tables", "catalogue.tables", "grants.tables",
+    "base.leases", "base.state", "audit.tables", "notices.tables", "people.tables", "catalogue.tables", "grants.tables",
     "screening.tables", "applications.tables", "oauth.tables", "data.tables",
 )  # fmt: skip
 

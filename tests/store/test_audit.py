@@ -40,6 +40,7 @@ def tell(subject, version=None, kind="application:submit", **facts):
 
 def check(home, since=None):
     with db.reading() as session:
+        store.snapshot(session)
         return actions.verify(session, keys=engine.public_keys(home), since=since)
 
 
