@@ -1,7 +1,8 @@
 """What must hold of a dataset before it enters the catalogue and before it is published."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as of
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -143,7 +144,7 @@ class Fault:
 
     field: str
     message: str
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = of(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ class Entry:
     level: int
     columns: tuple[Column, ...]
     tags: tuple[str, ...] = ()
-    texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    texts: Mapping[str, tuple[str, str]] = of(default_factory=dict)
     basis: str | None = None
     assessment: Mapping[str, Any] | None = None
     derived_from: str | None = None

@@ -141,8 +141,10 @@ def replace_columns(session: Session, dataset_id: str, rows: Sequence[DatasetCol
 def replace_words(session: Session, dataset_id: str, weights: Mapping[str, int]) -> None:
     """Make `weights` the words by which the dataset is found."""
     session.execute(delete(DatasetWord).where(col(DatasetWord.dataset_id) == dataset_id))
-    rows = [{"word": word, "dataset_id": dataset_id, "weight": weight} for word, weight in sorted(weights.items())]
-    insert_many(session, DatasetWord, rows)
+    found = sorted(weights.items())
+    insert_many(
+        session, DatasetWord, [{"word": word, "dataset_id": dataset_id, "weight": weight} for word, weight in found]
+    )
 
 
 def move(session: Session, found: Dataset, *, now: datetime, **values: object) -> None:

@@ -1,0 +1,1 @@
+"""Libraries that the catalogue wraps: DuckDB reads tables, ruamel reads manifests, rjieba cuts words."""

@@ -1,0 +1,163 @@
+"""The manifest of a dataset (one YAML file beside its data) and the search form."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from service.base.forms import Form
+from service.base.i18n import N_
+from service.catalogue.rules import DATA_DOMAINS, KEY_DOMAINS, UPDATE_CYCLES, Basis, ColumnType, Openness
+
+NAME = r"^[a-z][a-z0-9_]{0,62}$"
+SLUG = r"^[a-z][a-z0-9-]{1,62}$"
+WORD = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
+
+Slug = Annotated[str, Field(pattern=SLUG)]
+Name = Annotated[str, Field(pattern=NAME)]
+Word = Annotated[str, Field(pattern=WORD, max_length=64)]
+Level = Annotated[int, Field(ge=1, le=4, strict=True)]
+
+
+def _one_of(words: dict[str, str]) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in words:
+            raise PydanticCustomError("unknown_word", N_("不在可选范围内"))
+        return value
+
+    return AfterValidator(check)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Said(Strict):
+    """A text in both languages."""
+
+    zh: Annotated[str, Field(min_length=1, max_length=4000)]
+    en: Annotated[str, Field(min_length=1, max_length=4000)]
+
+
+class Title(Strict):
+    zh: Annotated[str, Field(min_length=1, max_length=200)]
+    en: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ColumnEntry(Strict):
+    """One column: `name` is ours; `source` is the file's own heading where it differs."""
+
+    name: Name
+    source: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    title: Title
+    type: ColumnType
+    description: Said
+    level: Level | None = None
+    semantic: Word | None = None
+
+    @property
+    def heading(self) -> str:
+        return self.source or self.name
+
+
+class DataFile(Strict):
+    """Where the data is: a file beside the manifest, or a generator of ours with its seed (synthetic data only)."""
+
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=200)] | None = None
+    generator: Name | None = None
+    seed: int | None = None
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> Self:
+        if (self.path is None) == (self.generator is None):
+            raise PydanticCustomError("one_of", N_("须写明 path 或 generator 其中之一"))
+        if (self.generator is None) != (self.seed is None):
+            raise PydanticCustomError("seed", N_("generator 须同时写明 seed"))
+        return self
+
+
+class Licence(Strict):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=500)]
+
+
+class Source(Strict):
+    note: Said
+    url: Annotated[str, Field(pattern=r"^https?://", max_length=500)] | None = None
+
+
+class Assessment(Strict):
+    """An anonymisation assessment: how, by whom, when, with what result."""
+
+    method: Said
+    assessor: Said
+    date: date
+    result: Said
+
+
+class RestsOn(Strict):
+    code: Basis
+    note: Said
+    assessment: Assessment | None = None
+
+
+class Derivation(Strict):
+    """How a dataset came from another one, and the grade that it was given anew."""
+
+    dataset: Slug
+    method: Said
+    assessor: Said
+    date: date
+    level: Level
+
+
+class Manifest(Strict):
+    """A dataset's entry with its data.  Whether it may be published is asked later (rules.faults)."""
+
+    format: Literal["dataset/1"]
+    id: Slug
+    title: Title
+    summary: Said
+    source_unit: Slug
+    data_domain: Annotated[str, _one_of(DATA_DOMAINS)]
+    key_domain: Annotated[str, _one_of(KEY_DOMAINS)]
+    update_cycle: Annotated[str, _one_of(UPDATE_CYCLES)]
+    openness: Openness
+    level: Level
+    tags: Annotated[list[Word], Field(min_length=1)]
+    subjects: list[Word] = []
+    record_unit: Word
+    spatial_m: Annotated[float, Field(gt=0)] | None = None
+    temporal_min: Annotated[float, Field(gt=0)] | None = None
+    records: Annotated[int, Field(ge=0)] | None = None
+    time_column: Name | None = None
+    area_column: Name | None = None
+    public_columns: list[Name] | None = None
+    licence: Licence
+    source: Source
+    synthetic: bool = False
+    conditions: Said | None = None
+    requirements: Said | None = None
+    safeguards: Said | None = None
+    basis: RestsOn | None = None
+    derived: Derivation | None = None
+    data: DataFile
+    columns: Annotated[list[ColumnEntry], Field(min_length=1, max_length=1000)]
+
+    @model_validator(mode="after")
+    def names_differ(self) -> Self:
+        for names in ([column.name for column in self.columns], [column.heading for column in self.columns]):
+            if len(set(names)) < len(names):
+                raise PydanticCustomError("duplicate_column", N_("字段名重复"))
+        if self.data.generator and not self.synthetic:
+            raise PydanticCustomError("not_synthetic", N_("由程序生成的数据须标明 synthetic: true"))
+        return self
+
+
+class SearchForm(Form):
+    """What a reader may ask of the list.  Words beyond 100 letters are refused, not cut."""
+
+    q: Annotated[str, Field(max_length=100)] = ""
+    domain: Annotated[str, _one_of(KEY_DOMAINS)] | None = None
+    openness: Openness | None = None
