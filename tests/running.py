@@ -30,6 +30,7 @@ class Running:
     home: Path
     demo: dict[str, Any]
     process: subprocess.Popen[bytes]
+    log: Path  # what it writes to stderr: JSON lines
 
     def account(self, role: str, number: int = 0) -> dict[str, str]:
         """Return the demo's account of a role: login, password, unit."""
@@ -64,14 +65,14 @@ def serving(home: Path, variables: Mapping[str, str]) -> Iterator[Running]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QIANTANG_")}
     environment = {**inherited, "QIANTANG_HOME": str(home), **variables}
     command = [sys.executable, "-m", "service.cli", "demo", "--port", str(port)]
-    log_file = home.with_name(f"{home.name}-{port}.log")
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    log = home.with_name(f"{home.name}-{port}.log")
+    with log.open("wb") as errors, log.with_suffix(".out").open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=errors)
     base_url = f"http://127.0.0.1:{port}"
     try:
-        _await(base_url, process, log_file)
+        _await(base_url, process, log)
         known = json.loads((home / "demo.json").read_text(encoding="utf-8"))
-        yield Running(base_url, home, known, process)
+        yield Running(base_url, home, known, process, log)
     finally:
         stop(process)
 
