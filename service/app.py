@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from flask import Blueprint, Flask, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.base import access, blobs, cache, clock, db, http, i18n, log
 from service.base.access import Role, caller_or_none, requires
 from service.base.settings import Settings, resource_dir
+from service.home.jobs import demo_accounts
 from service.people.web import find_caller
 from service.policy import engine as policy
 
@@ -46,6 +48,10 @@ def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PART
         for module in PARTS[part]:
             _register(app, module)
     _demand_access(app)
+    if settings.secure:
+        # https ends at one proxy of ours, which tells the client's address and scheme; the Host header stays the client's.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
+    app.extensions["demo"] = demo_accounts(settings)
     return app
 
 

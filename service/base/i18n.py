@@ -53,8 +53,8 @@ def gettext(message: str, /, **blanks: Any) -> str:
 
 def ngettext(singular: str, plural: str, n: int, /, **blanks: Any) -> str:
     """Return the message for `n`; Chinese has one form (`singular`), English two."""
-    blanks = {"num": n, "n": n, **blanks}
-    return gettext(singular if n == 1 or current() == "zh" else plural, **blanks)
+    chosen = singular if n == 1 or current() == "zh" else plural
+    return gettext(chosen, **{"num": n, "n": n, **blanks})
 
 
 _ = gettext

@@ -21,6 +21,10 @@ from service.oauth import store as tokens
 from service.oauth.store import Covered
 
 
+# What a grant must allow for each way out: whoever may take the whole file may also page through it, not the reverse.
+ENOUGH = {"api": {"api", "download"}, "download": {"download"}}
+
+
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """Leave to read one view now.  `grant` and `client_id` are None for public data."""
@@ -123,13 +127,15 @@ def _choose(covered: tuple[Covered, ...], asked: Asked, *, now: datetime) -> Gra
     if not live:
         last = max(refusals, key=lambda pair: pair[0].grant.ends_at)[1]
         raise last or token_rules.GrantMissing(apply=apply_url(asked.dataset_id))
-    fitting = [grant for grant in live if asked.delivery in grant.delivery]
+    fitting = [grant for grant in live if ENOUGH[asked.delivery] & set(grant.delivery)]
     if not fitting:
         raise grant_rules.WrongDelivery(delivery=asked.delivery, granted=", ".join(live[0].delivery))
     return max(fitting, key=lambda grant: grant.ends_at)
 
 
 def _view(session: Session, grant: Grant) -> ReleasedView:
-    if (view := grants.view_of(session, grant.id)) is None:
-        raise grant_rules.ViewBuilding(retry_after=5)
-    return view
+    if (view := grants.view_of(session, grant.id)) is not None:
+        return view
+    if grants.view_state(session, grant.id) == grant_rules.ViewState.QUARANTINED:
+        raise grant_rules.ViewHeld(retry_after=3600)
+    raise grant_rules.ViewBuilding(retry_after=5)

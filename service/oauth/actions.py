@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from service.audit.actions import record
-from service.audit.store import next_version
 from service.base.db import Session
 from service.base.errors import NotFound, WrongState
 from service.base.i18n import N_
@@ -102,6 +101,4 @@ def _own(session: Session, client_id: str, unit_id: str) -> Client:
 
 
 def _event(session: Session, client_id: str, kind: str, *, by: str, now: datetime, **facts: object) -> None:
-    subject = f"client:{client_id}"
-    version = next_version(session, subject)
-    record(session, subject=subject, version=version, kind=kind, by=by, now=now, facts=facts)
+    record(session, subject=f"client:{client_id}", kind=kind, by=by, now=now, facts=facts)

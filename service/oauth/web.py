@@ -109,7 +109,7 @@ def script_text(name: str, grant: Grant, client_id: str | None) -> str:
         base_url=http.settings().base_url,
         dataset=grant.dataset_id,
         grant=grant.id,
-        columns=grant.columns,
+        delivery=grant.delivery,
         client_id=client_id or "",
         insecure=not http.settings().secure,
         language=TAGS[current()],

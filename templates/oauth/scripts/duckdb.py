@@ -1,6 +1,7 @@
 # install: pip install duckdb requests
-"""Counts {{ dataset }} under grant {{ grant }} with DuckDB, from the file that the grant lets you keep."""
+"""Counts {{ dataset }} under grant {{ grant }} with DuckDB, through HTTP."""
 
+import json
 import os
 import pathlib
 import sys
@@ -25,6 +26,7 @@ if not answer.ok:
     sys.exit(f"{answer.json()['error']}: {answer.json().get('error_description', '')}")
 token = answer.json()["access_token"]
 
+{% if "download" in delivery %}
 with requests.get(
     f"{BASE}/api/v1/datasets/{{ dataset }}/files/data.parquet",
     params={"grant": "{{ grant }}"},
@@ -35,11 +37,30 @@ with requests.get(
     if not answer.ok:
         problem = answer.json()
         sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "data.parquet"
-        with path.open("wb") as file:
-            for chunk in answer.iter_content(1 << 20):
-                file.write(chunk)
-        print(duckdb.sql(f"DESCRIBE SELECT * FROM read_parquet('{path}')"))
-        print(duckdb.sql(f"SELECT * FROM read_parquet('{path}') LIMIT 10"))
-        print(duckdb.sql(f"SELECT count(*) AS row_count FROM read_parquet('{path}')"))
+    path = pathlib.Path(tempfile.mkdtemp()) / "data.parquet"
+    with path.open("wb") as file:
+        for chunk in answer.iter_content(1 << 20):
+            file.write(chunk)
+source = f"read_parquet('{path}')"
+{% else %}
+path = pathlib.Path(tempfile.mkdtemp()) / "data.jsonl"
+cursor = ""
+with path.open("w", encoding="utf-8") as file:
+    while cursor is not None:
+        answer = requests.get(
+            f"{BASE}/api/v1/datasets/{{ dataset }}/rows",
+            params={"grant": "{{ grant }}", "limit": 10000, "cursor": cursor},
+            headers={"Authorization": f"Bearer {token}", "Accept-Language": "{{ language }}"},
+            timeout=300,
+        )
+        if not answer.ok:
+            problem = answer.json()
+            sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+        for row in answer.json()["rows"]:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        cursor = answer.json()["next"]
+source = f"read_json('{path}')"
+{% endif %}
+print(duckdb.sql(f"DESCRIBE SELECT * FROM {source}"))
+print(duckdb.sql(f"SELECT * FROM {source} LIMIT 10"))
+print(duckdb.sql(f"SELECT count(*) AS row_count FROM {source}"))

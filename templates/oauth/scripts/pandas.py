@@ -24,6 +24,7 @@ if not answer.ok:
     sys.exit(f"{answer.json()['error']}: {answer.json().get('error_description', '')}")
 token = answer.json()["access_token"]
 
+{% if "download" in delivery %}
 answer = requests.get(
     f"{BASE}/api/v1/datasets/{{ dataset }}/files/data.parquet",
     params={"grant": "{{ grant }}"},
@@ -34,5 +35,21 @@ if not answer.ok:
     problem = answer.json()
     sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
 table = pandas.read_parquet(io.BytesIO(answer.content))
+{% else %}
+rows, cursor = [], ""
+while cursor is not None:
+    answer = requests.get(
+        f"{BASE}/api/v1/datasets/{{ dataset }}/rows",
+        params={"grant": "{{ grant }}", "limit": 10000, "cursor": cursor},
+        headers={"Authorization": f"Bearer {token}", "Accept-Language": "{{ language }}"},
+        timeout=300,
+    )
+    if not answer.ok:
+        problem = answer.json()
+        sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+    rows += answer.json()["rows"]
+    cursor = answer.json()["next"]
+table = pandas.DataFrame(rows)
+{% endif %}
 print(table.head(10).to_string())
 print(f"{len(table)} rows, columns: {', '.join(table.columns)}")

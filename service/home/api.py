@@ -1,0 +1,53 @@
+"""Health, readiness and metrics."""
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from service.audit import store as audit
+from service.base import blobs, clock, db, http
+from service.base.access import Role, caller_or_none, requires
+from service.base.errors import NotAllowed
+from service.base.settings import LOOPBACK
+
+api = Blueprint("health", __name__)
+
+UNSEALED_WARNING = 60  # seconds
+
+
+@api.get("/healthz")
+@requires(Role.PUBLIC)
+def health() -> ResponseReturnValue:
+    """Say that the process answers; touches nothing else."""
+    return http.json_answer({"status": "ok"})
+
+
+@api.get("/readyz")
+@requires(Role.PUBLIC)
+def ready() -> ResponseReturnValue:
+    """Say whether this replica can serve: database, store, and how long audit events have waited for their seal."""
+    with db.reading() as session:
+        now = clock.now(session)
+        count, since = audit.unsealed(session)
+    blobs.store()
+    waiting = (now - since).total_seconds() if since else 0.0
+    warnings = ["audit-unsealed"] if waiting > UNSEALED_WARNING else []
+    return http.json_answer({"status": "ok", "warnings": warnings, "unsealed": count})
+
+
+@api.get("/metrics")
+@requires(Role.PUBLIC)
+def metrics() -> ResponseReturnValue:
+    """Answer a few gauges in Prometheus' text format: to loopback and to operators only."""
+    who = caller_or_none()
+    if request.remote_addr not in LOOPBACK and not (who and who.has(Role.OPERATOR)):
+        raise NotAllowed()
+    with db.reading() as session:
+        count, _since = audit.unsealed(session)
+        head = audit.head(session)
+    lines = [
+        "# TYPE qiantang_audit_unsealed gauge",
+        f"qiantang_audit_unsealed {count}",
+        "# TYPE qiantang_audit_sealed counter",
+        f"qiantang_audit_sealed {head.size if head else 0}",
+    ]
+    return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
