@@ -36,7 +36,7 @@ def record(
     that are not ids, codes and numbers.  Locks nothing that two cases share.
     """
     for _ in range(TRIES):
-        number = version or store.next_version(session, subject)
+        number = store.next_version(session, subject) if version is None else version
         act = Act(new_id(now), subject, number, kind, by, now, dict(facts or {}))
         rules.check(act)
         salt = secrets.token_bytes(16)
