@@ -1,0 +1,302 @@
+"""The officers' decisions, the agreement and its signature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+
+from service.applications import rules, store
+from service.applications.actions.parts import (
+    enter,
+    expect,
+    note,
+    own_case,
+    position,
+    steps,
+    take,
+    tell_holder,
+    tell_unit,
+)
+from service.applications.actions.reading import agreement_of, ask_of, day_of, iso, subject, visible
+from service.applications.rules import Actor, State, Verb
+from service.applications.tables import Agreement, Application, Decision
+from service.audit.actions import record
+from service.base.db import Session
+from service.base.errors import Invalid, NotAllowed, Refusal
+from service.base.i18n import N_, gettext, pick
+from service.base.ids import new_id
+from service.base.roles import Role
+from service.catalogue import store as catalogue
+from service.catalogue.tables import Dataset
+from service.grants import actions as grants
+from service.grants.rules import DELIVERIES, end_of_day
+from service.grants.tables import Grant
+from service.people import store as people
+from service.people.rules import UnitUnverified
+from service.policy.rules.papers import Terms
+from service.screening import actions as screening
+from service.screening import engine as judging
+from service.screening import store as screenings
+from service.screening.rules import Judged, digests_of, seal_of
+
+
+class TermOver(Refusal):
+    code = "term-over"
+    title = N_("申请的使用期限已过，请撤回后重新申请")
+    status = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an officer wants: the verb, the reason, and for narrowing what is kept."""
+
+    verb: Verb
+    reason: str
+    columns: Sequence[str] | None = None
+    ends_on: date | None = None
+
+
+def decide(
+    session: Session, id: str, wish: Wish, *, seen: int, by: Actor, now: datetime, shown: str | None = None
+) -> Decision:
+    """Take one decision on what the person saw, and return it.
+
+    `shown` is the seal of the lists the person was shown; without it, of those of the case's last screening.  The
+    verdict is judged anew in this transaction, on what would remain.  Of two persons who decide on one version at
+    once, exactly one wins; the other gets Changed with the difference.
+
+    Raises NotFound, Changed, WrongState, OwnUnit, NotYourStep, SecondPerson, Invalid, ListsChanged, Prohibited,
+    WrongDelivery, UnitUnverified, Unenforceable.
+    """
+    application = visible(session, id, by)
+    dataset = catalogue.dataset(session, application.dataset_id)
+    expect(session, application, seen)
+    there = rules.advance(position(application), wish.verb, steps=len(steps(application)))
+    _admit(session, application, dataset, by)
+    take(session, application)
+    before = list(application.columns)
+    _narrow(application, wish, now=now)
+    ask = ask_of(application, dataset, now=now)
+    judged = screening.screen(session, ask, subject=subject(id), moment="decision", now=now)
+    _same_lists(session, application, judged, shown)
+    if wish.verb in (Verb.APPROVE, Verb.NARROW):
+        _grantable(session, application, dataset, judged, last=there.state is State.APPROVED, now=now)
+    decision = _decision(application, wish, before, judged, seen=seen, by=by, now=now)
+    session.add(decision)
+    application.screening_id = judged.id
+    enter(application, there, now=now)
+    if there.state is State.REFUSED:
+        store.release(session, id)
+    note(session, application, wish.verb, by=by, now=now, screening=judged.id, outcome=judged.verdict["outcome"])
+    if there.state is State.APPROVED:
+        offer_agreement(session, application, dataset, judged, by=by, now=now)
+    _tell_decision(session, application, dataset, now=now)
+    return decision
+
+
+def offer_agreement(
+    session: Session, application: Application, dataset: Dataset, judged: Judged, *, by: Actor, now: datetime
+) -> Agreement:
+    """Lay down the agreement's text; the grant is issued when the unit signs, never by the approval alone."""
+    text = judging.agreement_text(_terms(session, application, dataset), judged.verdict)
+    agreement = Agreement(
+        application_id=application.id, text=text, digest=sha256(text.encode()).hexdigest(),
+        screening_id=judged.id, offered_at=now,
+    )  # fmt: skip
+    session.add(agreement)
+    record(session, subject=f"agreement:{application.id}", version=1, kind="agreement:offer", by=by.person_id, now=now,
+           facts={"application": application.id, "digest": agreement.digest, "screening": judged.id})  # fmt: skip
+    return agreement
+
+
+def sign(session: Session, id: str, *, seen: int, digest: str, by: Actor, now: datetime) -> Grant:
+    """Sign the agreement for the unit and return the grant that it makes; the verdict is judged once more before.
+
+    Raises NotAllowed unless a manager of the unit signs, Invalid for another text's digest, UnitUnverified, TermOver,
+    and VerdictChanged when the request has come to be judged more strictly than it was decided.
+    """
+    application = own_case(session, id, seen, by)
+    if Role.MANAGER not in by.roles:
+        raise NotAllowed()
+    there = rules.advance(position(application), Verb.SIGN, steps=1)
+    agreement = agreement_of(session, application)
+    if agreement.digest != digest:
+        raise Invalid(errors=[{"field": "digest", "message": gettext("所签文本与现行协议文本不一致")}])
+    dataset = catalogue.dataset(session, application.dataset_id)
+    take(session, application)
+    judged = _judged_again(session, application, dataset, agreement, now=now)
+    grant = _issue(session, application, agreement, judged, by=by, now=now)
+    agreement.signed_by, agreement.signed_at = by.person_id, now
+    application.screening_id = judged.id
+    store.release(session, id)
+    enter(application, there, now=now)
+    note(session, application, Verb.SIGN, by=by, now=now, screening=judged.id, grant=grant.id, digest=digest)
+    record(session, subject=f"agreement:{id}", version=2, kind="agreement:sign", by=by.person_id, now=now,
+           facts={"application": id, "digest": digest, "grant": grant.id})  # fmt: skip
+    return grant
+
+
+def _admit(session: Session, application: Application, dataset: Dataset, by: Actor) -> None:
+    step = store.current_step(application)
+    assert step is not None  # `advance` let only cases in review through
+    rules.may_decide(
+        by, step.role, unit_id=application.unit_id, source_unit_id=dataset.source_unit_id,
+        elsewhere=store.deciders_elsewhere(session, application),
+    )  # fmt: skip
+
+
+def _narrow(application: Application, wish: Wish, *, now: datetime) -> None:
+    """Shorten what the case asks, or make sure that nobody meant to; Invalid when it would reach further."""
+    if wish.verb in (Verb.RETURN, Verb.REFUSE):
+        return
+    columns = rules.narrowed(application.columns, application.columns if wish.columns is None else wish.columns)
+    ends_on, today = wish.ends_on or application.ends_on, day_of(now)
+    assert application.ends_on is not None  # set by every submission
+    assert ends_on is not None
+    errors = []
+    if columns is None:
+        errors.append({"field": "columns", "message": gettext("须保留至少一个字段，且不得超出申请的字段")})
+    if ends_on > application.ends_on or ends_on <= today:
+        errors.append({"field": "ends_on", "message": gettext("期限只能缩短，且应在今天之后")})
+    changed = columns != tuple(application.columns) or ends_on != application.ends_on
+    if not errors and changed != (wish.verb is Verb.NARROW):
+        told = N_("请去掉字段或缩短期限") if wish.verb is Verb.NARROW else N_("有字段或期限变动，请选“部分同意”")
+        errors.append({"field": "verb", "message": gettext(told)})
+    if errors or columns is None:
+        raise Invalid(errors=errors)
+    application.columns, application.ends_on = list(columns), ends_on
+
+
+def _same_lists(session: Session, application: Application, judged: Judged, shown: str | None) -> None:
+    if shown is None and application.screening_id:
+        shown = seal_of(digests_of(screenings.screening(session, application.screening_id).verdict))
+    if shown != seal_of(judged.digests):
+        raise rules.ListsChanged(lists=seal_of(judged.digests))
+
+
+def _grantable(
+    session: Session, application: Application, dataset: Dataset, judged: Judged, *, last: bool, now: datetime
+) -> None:
+    """Raise unless the case may be agreed to: at every step by its verdict, at the last one in every respect."""
+    if judged.verdict["ceiling"] == "prohibit":
+        raise rules.Prohibited(
+            rules="、".join(rules.prohibiting(judged.verdict)), missing=judged.verdict["missing"],
+            outcome=judged.verdict["outcome"],
+        )  # fmt: skip
+    if application.delivery not in DELIVERIES:
+        raise rules.NotBuilt(delivery=application.delivery)
+    if not last:
+        return
+    if not people.verified(session, application.unit_id):
+        raise UnitUnverified(unit=application.unit_id)
+    if blocked := judging.blocked(judged.facts, judged.verdict):
+        raise rules.Unenforceable(
+            obligations=[each["obligation"] for each in blocked], listed="；".join(pick(each) for each in blocked)
+        )
+
+
+def _decision(
+    application: Application, wish: Wish, before: list[str], judged: Judged, *, seen: int, by: Actor, now: datetime
+) -> Decision:
+    assert application.ends_on is not None
+    hits = [rule for rule in judged.verdict["rules"] if rule["state"] == "hit"]
+    clauses = [{key: rule[key] for key in ("id", "list", "outcome", "basis", "title")} for rule in hits]
+    return Decision(
+        id=new_id(now), application_id=application.id, step=application.step, verb=wish.verb.value, reason=wish.reason,
+        clauses=clauses, columns=list(application.columns),
+        dropped=[name for name in before if name not in application.columns], ends_on=application.ends_on,
+        by=by.person_id, unit_id=by.unit_id, screening_id=judged.id, seen_version=seen, at=now,
+    )  # fmt: skip
+
+
+def _judged_again(
+    session: Session, application: Application, dataset: Dataset, agreement: Agreement, *, now: datetime
+) -> Judged:
+    """Judge the case for its signature; the stricter of this verdict and the decided one governs."""
+    if not people.verified(session, application.unit_id):
+        raise UnitUnverified(unit=application.unit_id)
+    if application.ends_on is None or application.ends_on <= day_of(now):
+        raise TermOver()
+    ask = ask_of(application, dataset, now=now)
+    judged = screening.screen(session, ask, subject=subject(application.id), moment="agreement", now=now)
+    decided = screenings.screening(session, agreement.screening_id).verdict
+    if rules.worse(judged.verdict, decided):
+        raise rules.VerdictChanged(
+            rules="、".join(rules.prohibiting(judged.verdict)), outcome=judged.verdict["outcome"]
+        )
+    return judged
+
+
+def _issue(
+    session: Session, application: Application, agreement: Agreement, judged: Judged, *, by: Actor, now: datetime
+) -> Grant:
+    assert application.ends_on is not None
+    return grants.issue(
+        session,
+        unit_id=application.unit_id,
+        dataset_id=application.dataset_id,
+        application_id=application.id,
+        columns=list(application.columns),
+        row_filter=_row_filter(application),
+        delivery=[application.delivery],
+        purpose=application.purpose,
+        ends_at=end_of_day(application.ends_on),
+        dataset_version=catalogue.latest(session, application.dataset_id).number,
+        rests_on={"screening": judged.id, "lists": list(judged.digests), "agreement": agreement.digest},
+        by=by.person_id,
+        now=now,
+    )
+
+
+def _row_filter(application: Application) -> dict[str, Any]:
+    found: dict[str, Any] = {"from": iso(application.period_from), "to": iso(application.period_to)}
+    found["areas"] = list(application.areas)
+    return {name: value for name, value in found.items() if value}
+
+
+def _terms(session: Session, application: Application, dataset: Dataset) -> Terms:
+    """Return what an agreement says of its case; the term begins when the unit signs."""
+    unit = people.unit(session, application.unit_id)
+    authority = next(iter(people.units_of_kind(session, "authority")), None)
+    titles = {column.name: column.title_zh for column in catalogue.columns(session, dataset.id)}
+    return Terms(
+        number=application.number or "",
+        applicant=unit.name,
+        applicant_uscc=unit.uscc or "",
+        source_unit=people.unit(session, dataset.source_unit_id).name,
+        authority=authority.name if authority else "",
+        dataset=dataset.title_zh,
+        columns=tuple(f"{titles.get(name, name)}（{name}）" for name in application.columns),
+        rows=_rows(application),
+        purpose=application.purpose,
+        statement=application.statement,
+        delivery=application.delivery,
+        starts_on="签署之日",
+        ends_on=iso(application.ends_on) or "",
+        security_contact=str(application.security.get("officer", "")),
+        members=tuple(application.members),
+    )
+
+
+def _rows(application: Application) -> str:
+    """Return which rows are asked, for the agreement's text, which is Chinese."""
+    parts = []
+    if application.period_from or application.period_to:
+        first, last = iso(application.period_from) or "最早", iso(application.period_to) or "最新"
+        parts.append(f"{first} 至 {last}")
+    if application.areas:
+        parts.append(f"区域：{'、'.join(application.areas)}")
+    return "；".join(parts) or "全部"
+
+
+def _tell_decision(session: Session, application: Application, dataset: Dataset, *, now: datetime) -> None:
+    kinds = {
+        State.RETURNED: "application-returned",
+        State.APPROVED: "application-approved",
+        State.REFUSED: "application-refused",
+    }
+    if kind := kinds.get(State(application.state)):
+        tell_unit(session, application, dataset, kind, now=now)
+    else:
+        tell_holder(session, application, dataset, "application-forwarded", now=now)

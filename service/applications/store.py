@@ -1,0 +1,196 @@
+"""The only SQL of applications."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, delete, or_, update
+from sqlalchemy.engine import CursorResult
+
+from service.applications.rules import OPEN, Actor, Snapshot, State, Step, holds_step, snapshot, steps_of
+from service.applications.tables import Agreement, Application, Decision, History, OpenCase, ReceiptNumber
+from service.base.db import Session, col, insert_or_ignore, select
+from service.base.errors import NotFound
+from service.base.roles import FIRM, Role
+from service.catalogue.tables import Dataset
+
+
+def application(session: Session, id: str) -> Application:
+    """Return one application as it is in the database now; NotFound when there is none."""
+    found = session.exec(
+        select(Application).where(Application.id == id).execution_options(populate_existing=True)
+    ).first()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def of_unit(session: Session, unit_id: str) -> Sequence[Application]:
+    """Return a unit's applications, newest first."""
+    return session.exec(
+        select(Application).where(Application.unit_id == unit_id).order_by(col(Application.id).desc()).limit(500)
+    ).all()
+
+
+def submitted(session: Session, *, source_unit_id: str | None = None, limit: int = 500) -> Sequence[Application]:
+    """Return what was ever submitted, newest first: all of it, or that for one source unit's datasets."""
+    query = select(Application).where(Application.state != State.DRAFT, col(Application.number).is_not(None))
+    if source_unit_id is not None:
+        query = query.join(Dataset, col(Dataset.id) == Application.dataset_id)
+        query = query.where(Dataset.source_unit_id == source_unit_id)
+    return session.exec(query.order_by(col(Application.submitted_at).desc()).limit(limit)).all()
+
+
+def siblings(session: Session, application: Application) -> Sequence[Application]:
+    """Return the unit's other submitted applications for the same dataset, newest first."""
+    return session.exec(
+        select(Application)
+        .where(Application.unit_id == application.unit_id, Application.dataset_id == application.dataset_id)
+        .where(Application.id != application.id, col(Application.number).is_not(None))
+        .order_by(col(Application.submitted_at).desc())
+        .limit(20)
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One line of an inbox; `overdue` is against the time that the list was made for."""
+
+    application: Application
+    dataset_title_zh: str
+    dataset_title_en: str
+    overdue: bool
+
+
+def open_for(session: Session, who: Actor, *, now: datetime, limit: int = 200) -> list[Work]:
+    """Return the cases that wait for a person's act, what is due first on top.
+
+    Stewards get their source unit's, the authority those at its step, a unit's manager the agreements to sign, and
+    applicants what was returned to them; nobody a case of their own unit to decide.
+    """
+    mine = []
+    if Role.STEWARD in who.roles:
+        mine.append(and_(_at_step(Role.STEWARD), col(Dataset.source_unit_id) == who.unit_id))
+    if Role.AUTHORITY in who.roles:
+        mine.append(_at_step(Role.AUTHORITY))
+    deciding = and_(or_(*mine), col(Application.unit_id) != who.unit_id) if mine else None
+    signing = _own_work(who)
+    wanted = [each for each in (deciding, signing) if each is not None]
+    if not wanted:
+        return []
+    rows = session.execute(
+        select(Application, Dataset.title_zh, Dataset.title_en)
+        .join(Dataset, col(Dataset.id) == Application.dataset_id)
+        .where(or_(*wanted))
+        .order_by(col(Application.due_at).is_(None), col(Application.due_at), col(Application.id))
+        .limit(limit)
+    ).all()
+    return [Work(row[0], row[1], row[2], bool(row[0].due_at and row[0].due_at < now)) for row in rows]
+
+
+def _at_step(role: Role):  # type: ignore[no-untyped-def]
+    return and_(col(Application.state) == State.IN_REVIEW, col(Application.step_role) == role.value)
+
+
+def _own_work(who: Actor):  # type: ignore[no-untyped-def]
+    states = [State.RETURNED.value] if who.roles & FIRM else []
+    states += [State.APPROVED.value] if Role.MANAGER in who.roles else []
+    if not states:
+        return None
+    return and_(col(Application.unit_id) == who.unit_id, col(Application.state).in_(states))
+
+
+def decisions(session: Session, id: str) -> Sequence[Decision]:
+    """Return a case's decisions in the order they were taken."""
+    return session.exec(
+        select(Decision).where(Decision.application_id == id).order_by(col(Decision.seen_version))
+    ).all()
+
+
+def deciders_elsewhere(session: Session, application: Application) -> frozenset[str]:
+    """Return who decided another step of this case, in this round or an earlier one."""
+    found = session.exec(
+        select(Decision.by).where(Decision.application_id == application.id, Decision.step != application.step)
+    ).all()
+    return frozenset(found)
+
+
+def agreement(session: Session, id: str) -> Agreement | None:
+    return session.get(Agreement, id)
+
+
+def history(session: Session, id: str) -> Sequence[History]:
+    """Return what the case was after each act, oldest first."""
+    return session.exec(select(History).where(History.application_id == id).order_by(col(History.version))).all()
+
+
+def seen_at(session: Session, id: str, version: int) -> Snapshot | None:
+    """Return what the case was at a version; None when there was no such version."""
+    found = session.get(History, (id, version))
+    return None if found is None else snapshot(found.snapshot)
+
+
+def move(session: Session, application: Application, *, seen: int) -> bool:
+    """Raise the case's version by one if it still is `seen`, taking the case's lock; False when somebody was faster."""
+    result: CursorResult[object] = session.execute(  # type: ignore[assignment]
+        update(Application)
+        .where(col(Application.id) == application.id, col(Application.version) == seen)
+        .values(version=seen + 1)
+        .execution_options(synchronize_session=False)
+    )
+    return result.rowcount == 1
+
+
+def save(session: Session, id: str, draft: Mapping[str, object], *, now: datetime) -> bool:
+    """Replace a draft's text; False when the case is not one that its unit may edit."""
+    result: CursorResult[object] = session.execute(  # type: ignore[assignment]
+        update(Application)
+        .where(col(Application.id) == id, col(Application.state).in_([State.DRAFT.value, State.RETURNED.value]))
+        .values(draft=dict(draft), updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return result.rowcount == 1
+
+
+def claim(session: Session, application_id: str, key: str) -> str | None:
+    """Claim (unit, dataset, columns) for a case, giving up its earlier claim; the holder's id when another has it."""
+    release(session, application_id)
+    if insert_or_ignore(session, OpenCase, key=key, application_id=application_id):
+        return None
+    holder = session.get(OpenCase, key)
+    return holder.application_id if holder else ""
+
+
+def release(session: Session, application_id: str) -> None:
+    """Give up a case's claim, when it ends or is submitted again."""
+    session.execute(delete(OpenCase).where(col(OpenCase.application_id) == application_id))
+
+
+def next_number(session: Session, year: int) -> int:
+    """Return the year's next receipt number; submissions of one moment wait for each other here, briefly."""
+    insert_or_ignore(session, ReceiptNumber, year=year, last=0)
+    result = session.execute(
+        update(ReceiptNumber)
+        .where(col(ReceiptNumber.year) == year)
+        .values(last=ReceiptNumber.last + 1)
+        .returning(col(ReceiptNumber.last))
+        .execution_options(synchronize_session=False)
+    )
+    return int(result.scalar_one())
+
+
+def is_open(application: Application) -> bool:
+    return State(application.state) in OPEN
+
+
+def current_step(application: Application) -> Step | None:
+    """Return the step that holds the case; None when it is not in review."""
+    if application.state != State.IN_REVIEW:
+        return None
+    return steps_of(application.route)[application.step]
+
+
+def holds(who: Actor, application: Application, source_unit_id: str) -> bool:
+    """Whether the case waits for a person of this kind."""
+    step = current_step(application)
+    return step is not None and holds_step(who, step.role, source_unit_id=source_unit_id)

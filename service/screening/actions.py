@@ -1,0 +1,134 @@
+"""Judging requests, keeping what was judged, and publishing the lists' editions."""
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from service.audit.actions import record
+from service.base.clock import beijing_date
+from service.base.db import Session, insert_or_ignore
+from service.base.ids import new_id
+from service.screening import engine, store
+from service.screening.rules import (
+    SEMANTICS,
+    Applicant,
+    Ask,
+    Held,
+    Judged,
+    Subject,
+    digests_of,
+    gather,
+    own_rules,
+)
+from service.screening.tables import ListEdition, Screening
+
+SYSTEM = "system"
+
+
+def screen(session: Session, ask: Ask, *, subject: str, moment: str, now: datetime) -> Judged:
+    """Judge a request and keep facts, verdict and list digests, so that it can be judged again for ever.
+
+    No audit event of its own: it belongs to the act of the case that called for it.
+    """
+    judged = preview(session, ask, now=now)
+    return keep(session, judged, subject=subject, moment=moment, now=now)
+
+
+def keep(session: Session, judged: Judged, *, subject: str, moment: str, now: datetime) -> Judged:
+    """Keep a judgement that was made in this transaction."""
+    row = Screening(
+        id=new_id(now), subject=subject, moment=moment, facts=judged.facts, verdict=judged.verdict,
+        digests=list(judged.digests), semantics=SEMANTICS, at=now,
+    )  # fmt: skip
+    session.add(row)
+    return Judged(row.id, judged.facts, judged.verdict, judged.digests)
+
+
+def preview(session: Session, ask: Ask, *, now: datetime) -> Judged:
+    """Judge a request without keeping anything.  Raises UnknownColumn, and NotFound for an unknown dataset or unit."""
+    return _judged(_facts(ask, *_gathered(session, ask, now=now), now=now))
+
+
+def column_verdicts(session: Session, ask: Ask, *, now: datetime) -> dict[str, dict[str, Any]]:
+    """Return for each requested column the verdict on it alone, by name.
+
+    Besides the verdict's own keys it has `own`: the rules that this column brings (those that the same request without
+    any column would not meet), and `own_outcome`, the strictest of them.
+    """
+    known = _gathered(session, ask, now=now)
+    without = engine.judge_now(_facts(replace(ask, columns=(), filter_columns=()), *known, now=now))
+    found = {}
+    for name in ask.columns:
+        alone = engine.judge_now(_facts(ask.alone(name), *known, now=now))
+        own = own_rules(alone, without)
+        found[name] = {**alone, "own": own, "own_outcome": _strictest(own)}
+    return found
+
+
+def publish_editions(session: Session, *, now: datetime, by: str = SYSTEM) -> int:
+    """Make rows of the lists in use that have none yet; return how many.  Every replica may run it at its start."""
+    new = 0
+    for edition in engine.editions():
+        added = insert_or_ignore(
+            session, ListEdition, digest=edition.digest, list_id=edition.id, edition=edition.edition,
+            domain=edition.domain, body=engine.body_of(edition), effective_from=edition.effective.start,
+            effective_until=edition.effective.until, published_at=now, published_by=by,
+        )  # fmt: skip
+        if added:
+            new += 1
+            record(session, subject=f"edition:{edition.digest}", version=1, kind="edition:publish", by=by, now=now,
+                   facts={"list": edition.id, "edition": edition.edition, "digest": edition.digest})  # fmt: skip
+    return new
+
+
+def _gathered(session: Session, ask: Ask, *, now: datetime) -> tuple[Subject, Applicant | None, Held]:
+    dataset = store.subject(session, ask.dataset_id)
+    if ask.unit_id is None:
+        return dataset, None, Held()
+    return dataset, store.applicant(session, ask.unit_id), store.held(session, ask.unit_id, now=now)
+
+
+def _facts(ask: Ask, dataset: Subject, applicant: Applicant | None, held: Held, *, now: datetime) -> dict[str, Any]:
+    return gather(
+        ask, dataset, applicant, held,
+        quasi=engine.quasi(column.semantic for column in dataset.columns),
+        domains=engine.domains(dataset.key_domain, dataset.tags),
+        day=beijing_date(now),
+    )  # fmt: skip
+
+
+def _judged(facts: dict[str, Any]) -> Judged:
+    verdict = engine.judge_now(facts)
+    return Judged("", facts, verdict, digests_of(verdict))
+
+
+def _strictest(rules: list[dict[str, Any]]) -> str:
+    order = ("pass", "condition", "review", "prohibit")
+    certain = [str(rule["outcome"]) for rule in rules if rule["state"] == "hit"]
+    possible = [str(rule["outcome"]) for rule in rules]
+    floor, ceiling = (max(each, key=order.index, default="pass") for each in (certain, possible))
+    return floor if floor in (ceiling, "prohibit") else "review"
+
+
+def usual_route(session: Session, dataset_id: str, *, now: datetime) -> dict[str, Any]:
+    """Return who usually decides on a dataset and in how many working days, for its page.
+
+    `steps` are {"role", "days", "kind"}; `kind` says what the clock rests on: law, rule, analogy or assumption.
+    """
+    dataset = store.subject(session, dataset_id)
+    ask = Ask(dataset_id, tuple(column.name for column in dataset.columns))
+    judged = preview(session, ask, now=now)
+    frozen = engine.route(judged.facts, judged.verdict)
+    steps = [
+        {"role": step["role"], "days": step["working_days"], "kind": step["basis"]["kind"]} for step in frozen["steps"]
+    ]
+    return {**frozen, "steps": steps}
+
+
+def lists_for(key_domain: str, *, now: datetime) -> list[dict[str, Any]]:
+    """Return the lists in force today that judge a domain's datasets: {"id", "edition", "domain", "digest"} each."""
+    return [
+        {"id": edition.id, "edition": edition.edition, "domain": edition.domain, "digest": edition.digest}
+        for edition in engine.editions()
+        if edition.domain in ("common", key_domain) and edition.effective.holds(date.fromisoformat(beijing_date(now)))
+    ]

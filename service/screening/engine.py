@@ -1,0 +1,162 @@
+"""The judge, as the rest of the house calls it: plain documents in, plain documents out, by the policies in use."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from service.policy import engine as policy
+from service.policy.rules.calendar import due as count_due
+from service.policy.rules.duties import Grantable, blocking
+from service.policy.rules.facts import read_facts
+from service.policy.rules.judge import judge
+from service.policy.rules.merging import plain
+from service.policy.rules.models import NegativeList, Obligation
+from service.policy.rules.papers import Reason, Terms
+from service.policy.rules.papers import agreement_text as write_agreement
+from service.policy.rules.routes import route_for
+
+
+def judge_now(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the verdict on `facts` by the lists in use, those in force on the facts' own date."""
+    return _judge(facts, policy.current().lists)
+
+
+def judge_by(facts: Mapping[str, Any], bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the verdict on `facts` by lists given whole, as they were stored."""
+    return _judge(facts, [NegativeList.of(body) for body in bodies])
+
+
+def editions() -> tuple[NegativeList, ...]:
+    """Return the lists of the policies in use."""
+    return tuple(policy.current().lists)
+
+
+def body_of(edition: NegativeList) -> dict[str, Any]:
+    """Return what is kept of an edition: all of it but its tests, which its digest leaves out too."""
+    body = edition.written()
+    body.pop("tests", None)
+    return body
+
+
+def quasi(semantics: Iterable[str | None]) -> frozenset[str]:
+    """Return those semantic types that identify in combination; a child of a known type has its parent's role."""
+    vocabulary = policy.current().vocabulary
+    found = ((semantic, vocabulary.word("semantics", semantic)) for semantic in semantics if semantic)
+    return frozenset(semantic for semantic, word in found if word and "quasi" in word.roles)
+
+
+def domains(key_domain: str, tags: Iterable[str]) -> list[str]:
+    """Return the domains whose lists judge a dataset: common always, its key domain, and those of its tags."""
+    return ["common", *sorted({key_domain, *policy.current().vocabulary.domains_of(tags)} - {"common"})]
+
+
+def label(axis: str, word: str, language: str) -> str:
+    """Return a vocabulary word's name in a language."""
+    return policy.current().vocabulary.label(axis, word, language)
+
+
+def _judge(facts: Mapping[str, Any], lists: Sequence[NegativeList]) -> dict[str, Any]:
+    vocabulary = policy.current().vocabulary
+    parsed = read_facts(facts, vocabulary)
+    return judge(parsed, lists, vocabulary, date=date.fromisoformat(facts["date"])).as_json()
+
+
+# ---- what follows from a verdict -----------------------------------------------------------------------------------
+
+
+def route(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the route of a request as it is frozen on the case."""
+    chosen = route_for(
+        policy.current().routes,
+        outcome=verdict["outcome"],
+        domains=facts["domains"],
+        level=facts["dataset_level"],
+        delivery=facts["delivery"],
+    )
+    return chosen.frozen()
+
+
+def due(at: datetime, working_days: int) -> datetime:
+    """Return 24:00 Beijing time of the last of so many working days after `at`."""
+    return count_due(at, working_days=working_days, works=policy.current().calendar.works)
+
+
+def blocked(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the obligations that nothing would enforce on this request: {"obligation", "zh", "en"} each."""
+    parsed = read_facts(facts, policy.current().vocabulary)
+    asked = Grantable(
+        columns=parsed.columns or (),
+        delivery=parsed.delivery or "",
+        days=parsed.retention_days or 0,
+        spatial_m=parsed.spatial_m,
+        temporal_min=parsed.temporal_min,
+    )
+    found = blocking(obligations_of(verdict), asked, policy.current().vocabulary.enforcers)
+    return [{"obligation": plain(each.obligation), "zh": each.zh, "en": each.en} for each in found]
+
+
+def agreement_text(terms: Terms, verdict: Mapping[str, Any]) -> str:
+    """Return the agreement of one case, in Chinese: the language it binds in."""
+    policies = policy.current()
+    return write_agreement(policies.agreements["use"], terms, obligations_of(verdict), policies.vocabulary)
+
+
+def reasons(verb: str) -> tuple[Reason, ...]:
+    """Return the reasons that an officer may start from for a verb."""
+    return policy.current().reasons.for_verb(verb)
+
+
+def obligations_of(verdict: Mapping[str, Any]) -> tuple[Obligation, ...]:
+    """Return a stored verdict's obligations."""
+    return _OBLIGATIONS.validate_json(json.dumps(verdict["obligations"]))
+
+
+def obligation_label(obligation: Mapping[str, Any], language: str) -> str:
+    """Return one obligation in words: its kind, and what it says of days, metres, modes and so on."""
+    vocabulary = policy.current().vocabulary
+    kinds = {kind.kind: kind for kind in vocabulary.obligations}
+    kind = kinds[str(obligation["kind"])]
+    values = [
+        _parameter(name, value, language)
+        for name, value in sorted(obligation.items())
+        if name != "kind" and value is not None
+    ]
+    head = kind.zh if language == "zh" else kind.en
+    if not values:
+        return head
+    return f"{head}（{'，'.join(values)}）" if language == "zh" else f"{head} ({', '.join(values)})"
+
+
+def words(axis: str) -> frozenset[str]:
+    """Return the words of one axis of the vocabulary."""
+    return frozenset(word.word for word in getattr(policy.current().vocabulary, axis))
+
+
+def purposes() -> list[tuple[str, str]]:
+    """Return (word, status) of every purpose, in the vocabulary's order."""
+    return [(word.word, word.status or "allowed") for word in policy.current().vocabulary.purposes]
+
+
+_OBLIGATIONS: TypeAdapter[tuple[Obligation, ...]] = TypeAdapter(tuple[Obligation, ...])
+_UNITS = {
+    "days": ("天", "days"),
+    "minutes": ("分钟", "minutes"),
+    "metres": ("米", "metres"),
+    "k": ("人", "people"),
+    "every_days": ("天一次", "days apart"),
+    "within_days": ("天内", "days"),
+    "rows_per_day": ("行/天", "rows a day"),
+}
+_AXES = {"semantics": "semantics", "modes": "delivery", "name": "documents", "role": "roles"}
+
+
+def _parameter(name: str, value: Any, language: str) -> str:
+    if name in _UNITS:
+        return f"{value} {_UNITS[name][language != 'zh']}"
+    values = value if isinstance(value, list) else [value]
+    axis = _AXES.get(name)
+    joint = "、" if language == "zh" else ", "
+    return joint.join(label(axis, str(each), language) if axis else str(each) for each in values)

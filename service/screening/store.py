@@ -1,0 +1,88 @@
+"""The only SQL of screenings, and the reading of what other slices record about a dataset and a unit."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from service.base.db import Session, col, select
+from service.base.errors import NotFound
+from service.catalogue import store as catalogue
+from service.grants import store as grants
+from service.people import store as people
+from service.screening.rules import APPLICANT_KINDS, Applicant, Column, Held, Subject
+from service.screening.tables import ListEdition, Screening
+
+
+def subject(session: Session, dataset_id: str) -> Subject:
+    """Return a dataset as the judge sees it; NotFound when there is none."""
+    dataset = catalogue.dataset(session, dataset_id)
+    return Subject(
+        tags=tuple(dataset.tags),
+        level=dataset.level,
+        subjects=None if dataset.subjects is None else tuple(dataset.subjects),
+        records=dataset.records,
+        record_unit=dataset.record_unit,
+        spatial_m=dataset.spatial_m,
+        temporal_min=dataset.temporal_min,
+        key_domain=dataset.key_domain,
+        columns=tuple(
+            Column(column.name, column.semantic, column.title_zh, column.level)
+            for column in catalogue.columns(session, dataset_id)
+        ),
+    )
+
+
+def applicant(session: Session, unit_id: str) -> Applicant:
+    """Return a unit as the judge sees it."""
+    unit = people.unit(session, unit_id)
+    return Applicant(
+        kind=unit.applicant_kind or APPLICANT_KINDS.get(unit.kind),
+        foreign_share=unit.foreign_share,
+        certs=None if unit.certs is None else tuple(unit.certs),
+        credit=unit.credit,
+    )
+
+
+def held(session: Session, unit_id: str, *, now: datetime) -> Held:
+    """Return the semantic types and tags that the unit's live grants give it already."""
+    semantics: set[str] = set()
+    tags: set[str] = set()
+    classified = True
+    for grant in grants.live(session, unit_id, now=now):
+        tags.update(catalogue.dataset(session, grant.dataset_id).tags)
+        known = {column.name: column.semantic for column in catalogue.columns(session, grant.dataset_id)}
+        for name in grant.columns:
+            classified = classified and known.get(name) is not None
+            semantics.update(filter(None, [known.get(name)]))
+    return Held(frozenset(semantics) if classified else None, frozenset(tags))
+
+
+def screening(session: Session, id: str) -> Screening:
+    """Return a stored screening; NotFound when there is none."""
+    found = session.get(Screening, id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def screenings(session: Session, *, after: str = "", limit: int = 500) -> Sequence[Screening]:
+    """Return stored screenings in the order of their ids, from the one after `after`."""
+    return session.exec(
+        select(Screening).where(Screening.id > after).order_by(col(Screening.id)).limit(limit)
+    ).all()
+
+
+def of_subject(session: Session, name: str) -> Sequence[Screening]:
+    """Return the screenings of a case or a dataset, newest first."""
+    return session.exec(select(Screening).where(Screening.subject == name).order_by(col(Screening.id).desc())).all()
+
+
+def editions(session: Session) -> Sequence[ListEdition]:
+    """Return all published editions: domain by domain, the newest edition first."""
+    newest = col(ListEdition.effective_from).desc()
+    return session.exec(select(ListEdition).order_by(col(ListEdition.domain), newest, ListEdition.digest)).all()
+
+
+def bodies(session: Session, digests: Collection[str]) -> dict[str, dict[str, object]]:
+    """Return the text of editions by digest; a digest that was never published is absent."""
+    found = session.exec(select(ListEdition).where(col(ListEdition.digest).in_(digests))).all()
+    return {edition.digest: edition.body for edition in found}

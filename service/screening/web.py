@@ -1,0 +1,78 @@
+"""The negative lists as pages, and the words of verdicts for every page that shows one."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from service.base import clock, db, http
+from service.base.access import Role, requires
+from service.base.errors import NotFound
+from service.base.i18n import current, gettext
+from service.screening import engine, store
+from service.screening.rules import DOMAINS, FACTS, PROVENANCE_WORDS, seal_of
+from service.screening.tables import ListEdition
+
+pages = Blueprint("screening", __name__)
+
+
+@pages.app_context_processor
+def words() -> dict[str, object]:
+    """Give every template the words of verdicts in the reader's language."""
+    return {"word": word, "obligation_label": obligation_label, "fact_label": fact_label, "seal_of": seal_of}
+
+
+def word(axis: str, name: str) -> str:
+    """Return the name of a word of the vocabulary."""
+    return engine.label(axis, name, current())
+
+
+def obligation_label(obligation: Mapping[str, Any]) -> str:
+    return engine.obligation_label(obligation, current())
+
+
+def fact_label(key: str) -> str:
+    """Return what a missing fact is called; `columns.<name>` is a column that nobody has classified."""
+    if key.startswith("columns."):
+        return gettext("字段 %(name)s 尚未分类", name=key.removeprefix("columns."))
+    return gettext(FACTS.get(key, key))
+
+
+@pages.get("/negative-lists")
+@requires(Role.PUBLIC)
+def index() -> ResponseReturnValue:
+    """List the domains with the editions in force today."""
+    with db.reading() as session:
+        today = _today(clock.now(session))
+        editions = [edition for edition in store.editions(session) if _in_force(edition, today)]
+    return http.page("screening/lists.html", editions=_by_domain(editions), domains=DOMAINS)
+
+
+@pages.get("/negative-lists/<domain>")
+@requires(Role.PUBLIC)
+def show(domain: str) -> ResponseReturnValue:
+    """Show a domain's list in force, rule by rule, and its other editions."""
+    if domain not in DOMAINS:
+        raise NotFound()
+    with db.reading() as session:
+        today = _today(clock.now(session))
+        editions = [edition for edition in store.editions(session) if edition.domain == domain]
+    now = [edition for edition in editions if _in_force(edition, today)]
+    others = [edition for edition in editions if edition not in now]
+    return http.page(
+        "screening/list.html", domain=DOMAINS[domain], editions=now, others=others, provenance=PROVENANCE_WORDS
+    )
+
+
+def _today(now: Any) -> date:
+    return date.fromisoformat(clock.beijing_date(now))
+
+
+def _in_force(edition: ListEdition, today: date) -> bool:
+    return edition.effective_from <= today and (edition.effective_until is None or today <= edition.effective_until)
+
+
+def _by_domain(editions: list[ListEdition]) -> dict[str, list[ListEdition]]:
+    return {domain: [edition for edition in editions if edition.domain == domain] for domain in DOMAINS}
