@@ -22,7 +22,8 @@ MAX_BODY = 2 << 20  # bytes; imports do not come through the web yet
 PARTS: dict[str, tuple[str, ...]] = {
     "web": (
         "home.web", "home.api", "applications.web", "applications.api", "screening.web", "screening.api", "grants.web",
-        "grants.api", "catalogue.web", "catalogue.api", "people.web", "people.api", "notices.web", "oauth.web", "audit.api",
+        "grants.api", "catalogue.web", "catalogue.api", "people.web", "people.api", "notices.web", "oauth.web",
+        "audit.api",
     ),
     "oauth": ("oauth.api",),
     "data": ("data.api", "data.web"),
@@ -49,7 +50,7 @@ def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PART
             _register(app, module)
     _demand_access(app)
     if settings.secure:
-        # https ends at one proxy of ours, which tells the client's address and scheme; the Host header stays the client's.
+        # https ends at one proxy of ours, which tells the client's address and scheme; Host stays the client's.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
     app.extensions["demo"] = demo_accounts(settings)
     return app
@@ -104,8 +105,8 @@ def _speak_templates(app: Flask) -> None:
         i18n.gettext, i18n.ngettext, newstyle=False
     )
     app.jinja_env.globals.update(
-        _=i18n.gettext, gettext=i18n.gettext, pick=i18n.pick, format_date=i18n.format_date, format_time=i18n.format_time,
-        Role=Role,
+        _=i18n.gettext, gettext=i18n.gettext, pick=i18n.pick, format_date=i18n.format_date,
+        format_time=i18n.format_time, Role=Role,
     )  # fmt: skip
     app.context_processor(_context)
 

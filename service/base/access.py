@@ -12,7 +12,16 @@ from service.base.errors import FreshLoginRequired, LoginRequired, NotAllowed, P
 from service.base.roles import FIRM, OFFICERS, PERSONS, Role
 
 __all__ = [
-    "FIRM", "OFFICERS", "PERSONS", "Access", "Caller", "Role", "admit", "caller", "caller_or_none", "requires",
+    "FIRM",
+    "OFFICERS",
+    "PERSONS",
+    "Access",
+    "Caller",
+    "Role",
+    "admit",
+    "caller",
+    "caller_or_none",
+    "requires",
 ]
 
 P = ParamSpec("P")

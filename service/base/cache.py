@@ -12,7 +12,10 @@ _storage: Storage = MemoryStorage()
 def connect(url: str) -> None:
     """Use `memory://` or `redis://…` for the counters of this process."""
     global _storage
-    _storage = storage_from_string(url)
+    storage = storage_from_string(url)
+    if not isinstance(storage, Storage):
+        raise ValueError("QIANTANG_CACHE_URL must name a synchronous storage")
+    _storage = storage
 
 
 def check(limit: str, *key: str) -> None:

@@ -32,8 +32,8 @@ def database_now(session: Session) -> datetime:
     if session.get_bind().dialect.name == "postgresql":
         at: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
         return at.astimezone(UTC)
-    text = session.execute(select(literal_column("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"))).scalar_one()
-    return datetime.fromisoformat(str(text))
+    text: str = session.execute(select(literal_column("strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"))).scalar_one()
+    return datetime.fromisoformat(text)
 
 
 def system_now() -> datetime:

@@ -30,7 +30,7 @@ metadata: MetaData = SQLModel.metadata
 Document = JSON().with_variant(JSONB(), "postgresql")
 
 _engine: Engine | None = None
-# SQLite has one writer at a time.  Waiting here is fair and cheap; waiting in its busy loop starves writers for seconds.
+# SQLite has one writer at a time.  Waiting here is fair and cheap; its busy loop starves writers for seconds.
 _one_writer = threading.Lock()
 
 

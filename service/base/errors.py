@@ -69,7 +69,7 @@ class CrossSite(Refusal):
 
 
 class Invalid(Refusal):
-    """The input does not hold.  `errors` is a list of {"field", "message"}; messages are already in the reader's language."""
+    """The input does not hold.  `errors` is a list of {"field", "message"}, already in the reader's language."""
 
     code = "invalid"
     title = N_("填写内容有误")

@@ -140,7 +140,8 @@ def refuse(refusal: Refusal) -> BaseResponse:
     elif refusal.code in ("login-required", "fresh-login-required") and request.method == "GET":
         return see_other(f"/login?next={request.path}" + ("&fresh=1" if g.get("caller") else ""))
     else:
-        shown = render_template("errors/refusal.html", refusal=refusal, title=gettext(refusal.title), detail=detail_of(refusal))
+        title, detail = gettext(refusal.title), detail_of(refusal)
+        shown = render_template("errors/refusal.html", refusal=refusal, title=title, detail=detail)
         answer = make_response(shown, refusal.status)
         answer.headers["Qiantang-Problem"] = refusal.code
     if wait := refusal.facts.get("retry_after"):
@@ -152,7 +153,8 @@ def refuse(refusal: Refusal) -> BaseResponse:
 
 def _open() -> None:
     log.request_id.set(secrets.token_hex(8))
-    speak(negotiate(request.args.get("lang") or request.cookies.get("lang"), [tag for tag, _q in request.accept_languages]))
+    wanted = request.args.get("lang") or request.cookies.get("lang")
+    speak(negotiate(wanted, [tag for tag, _quality in request.accept_languages]))
     host = urlsplit(f"//{request.host}").hostname or ""
     if host not in settings().hosts:
         raise UntrustedHost()
@@ -203,7 +205,7 @@ class HttpRefusal(Refusal):
 
     def __init__(self, fault: HTTPException) -> None:
         super().__init__()
-        self.status = fault.code or 400
+        self.status = fault.code or 400  # type: ignore[misc]
         self.code = HTTP_CODES.get(self.status, "bad-request")  # type: ignore[misc]
         self.title = HTTP_TITLES.get(self.status, HTTP_TITLES[400])  # type: ignore[misc]
 

@@ -3,12 +3,12 @@
 The .po files are read directly (Babel's reader), so that there is nothing to compile and nothing stale in an install.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from functools import cache
 from importlib import resources
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from babel.messages.pofile import read_po

@@ -14,10 +14,11 @@ from service.base.clock import system_now
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+NAMES = "password|secret|token|client_secret|access_token"
 MASKS = (
     (re.compile(r"\b(qt[a-z]{1,2}_)[A-Za-z0-9_-]{8,}"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=._~-]{8,}"), r"\1 ***"),
-    (re.compile(r"(?i)\b(password|secret|token|client_secret|access_token)([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+"), r"\1\2***"),
+    (re.compile(rf"(?i)\b({NAMES})([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}}]+"), r"\1\2***"),
     (re.compile(r"(?<!\d)\d{17}[\dXx](?!\d)"), "***"),
     (re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)"), "***"),
 )

@@ -35,7 +35,7 @@ def serve(settings: Settings, *, host: str = "127.0.0.1") -> None:
         log_level="warning",  # type: ignore[arg-type]
     )
     with _jobs_child():
-        server.serve()  # type: ignore[attr-defined]
+        server.serve()
 
 
 def port_of(base_url: str) -> int:

@@ -1,6 +1,6 @@
 """Alembic's entry: runs on the connection that `service.migrations` opened."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
@@ -9,7 +9,7 @@ from service.base import db
 connection = context.config.attributes["connection"]
 
 
-def render_item(kind: str, item: Any, autogen: Any) -> str | bool:
+def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
     """Write our own column types by our names, so that a revision made on one engine is right on the other."""
     if kind == "type" and isinstance(item, db.UTCDateTime):
         autogen.imports.add("from service.base import db")
