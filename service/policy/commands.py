@@ -11,11 +11,11 @@ import click
 
 from service.base import clock
 from service.base.settings import Settings, resource_dir
-from service.policy.engine.checking import Report, check_list
+from service.policy.engine.checking import check_paths
 from service.policy.engine.folder import read_lists, read_vocabulary, yaml_files
 from service.policy.engine.reading import PolicyError
 from service.policy.rules.facts import FactsError, read_facts
-from service.policy.rules.judge import judge as judge_facts
+from service.policy.rules.judging import judge as judge_facts
 
 
 class BadInput(click.ClickException):
@@ -31,26 +31,11 @@ def policy() -> None:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def check(paths: tuple[Path, ...]) -> None:
     """检查政策文件并运行其中的用例 / Check policy files and run the cases in them."""
-    report = check_paths(paths)
+    report = check_paths(paths, policies_folder())
     for fault in report.faults:
         click.echo(str(fault))
     click.echo(f"{report.passed} passed, {report.failed} failed")
     sys.exit(1 if report.failed else 0)
-
-
-def check_paths(paths: Sequence[Path]) -> Report:
-    """Return the check of the given files and folders; of the policies in use when there are none."""
-    report = Report()
-    try:
-        vocabulary = read_vocabulary(policies_folder())
-    except PolicyError as fault:
-        return Report(faults=fault.faults)
-    files = [file for path in paths or [policies_folder() / "lists"] for file in _files(path)]
-    lists, faults = read_lists(dict.fromkeys(files), vocabulary)
-    report.faults += faults
-    for file in lists:
-        report.add(check_list(file, vocabulary))
-    return report
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,12 +1,14 @@
 """Runs the cases that stand beside the rules, and asks whether they would notice a missing rule."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from service.policy.engine.lists import ListFile, facts_of
-from service.policy.engine.reading import Fault, Path_
+from service.policy.engine.folder import KINDS, load, read_paper, read_vocabulary, yaml_files
+from service.policy.engine.lists import ListFile, between, facts_of, read_list
+from service.policy.engine.reading import Fault, Path_, PolicyError, Source, read
 from service.policy.rules.facts import Facts
-from service.policy.rules.judge import LEVEL_DEFAULT_ID, Verdict, judge
+from service.policy.rules.judging import LEVEL_DEFAULT_ID, Verdict, judge
 from service.policy.rules.models import Case, NegativeList
 from service.policy.rules.vocabulary import Vocabulary
 
@@ -25,6 +27,72 @@ class Report:
     def add(self, other: "Report") -> None:
         self.passed += other.passed
         self.faults += other.faults
+
+
+def check_paths(paths: Iterable[Path], policies: Path) -> Report:
+    """Return the check of files and folders, or of the whole folder `policies` when no path is given.
+
+    Whatever is checked speaks the vocabulary of `policies`, except a folder that brings its own.
+    """
+    paths = list(paths)
+    if not paths or policies in paths:
+        return _check_folder(policies)
+    report = Report()
+    loose: list[Path] = []
+    for path in paths:
+        if (path / "vocabulary" / "vocabulary.yaml").is_file():
+            report.add(_check_folder(path))
+        else:
+            loose += yaml_files(path) if path.is_dir() else [path]
+    if loose:
+        report.add(_check_files(dict.fromkeys(loose), policies))
+    return report
+
+
+def _check_folder(folder: Path) -> Report:
+    """Read the folder as at start, then run its cases."""
+    report = _check_files(yaml_files(folder), folder)
+    if not report.faults:
+        try:
+            load(folder)
+        except PolicyError as fault:
+            report.faults += fault.faults
+    return report
+
+
+def _check_files(paths: Iterable[Path], policies: Path) -> Report:
+    report = Report()
+    try:
+        vocabulary = read_vocabulary(policies)
+    except PolicyError as fault:
+        return Report(faults=fault.faults)
+    lists: list[ListFile] = []
+    for path in paths:
+        try:
+            found = _read_any(read(path), vocabulary)
+        except PolicyError as fault:
+            report.faults += fault.faults
+            continue
+        if found is None:
+            report.passed += 1
+        else:
+            lists.append(found)
+    report.faults += between(lists)
+    for file in lists:
+        report.add(check_list(file, vocabulary))
+    return report
+
+
+def _read_any(source: Source, vocabulary: Vocabulary) -> ListFile | None:
+    """Return a list to be run, or None for a file of another kind that holds.  Raises PolicyError."""
+    format = source.data.get("format") if isinstance(source.data, dict) else None
+    if format in KINDS and format != "negative-list/1":
+        read_paper(source, KINDS[format][1], vocabulary)
+        return None
+    if format is not None and format != "negative-list/1":
+        known = ", ".join(sorted(KINDS))
+        raise PolicyError([source.fault(("format",), f"未知的格式 {format} / unknown format, not one of {known}")])
+    return read_list(source, vocabulary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.policy.engine.reading import Fault, Path_, PolicyError, Source, as_model
 from service.policy.rules.facts import Facts, FactsError, read_facts, unknown_word
-from service.policy.rules.judge import LEVEL_DEFAULT_ID
+from service.policy.rules.judging import LEVEL_DEFAULT_ID
 from service.policy.rules.models import (
     Approver,
     Case,

@@ -1,1 +1,34 @@
 """The judgement of a request by negative lists, and the other policy data, as pure functions of their arguments."""
+
+from service.policy.rules.calendar import WorkCalendar as WorkCalendar
+from service.policy.rules.calendar import due as due
+from service.policy.rules.calendar import last_day as last_day
+from service.policy.rules.calendar import working_days_between as working_days_between
+from service.policy.rules.duties import Blocked as Blocked
+from service.policy.rules.duties import Grantable as Grantable
+from service.policy.rules.duties import Task as Task
+from service.policy.rules.duties import blocking as blocking
+from service.policy.rules.duties import projected as projected
+from service.policy.rules.duties import tasks as tasks
+from service.policy.rules.facts import Column as Column
+from service.policy.rules.facts import Facts as Facts
+from service.policy.rules.facts import FactsError as FactsError
+from service.policy.rules.facts import read_facts as read_facts
+from service.policy.rules.judging import SEMANTICS as SEMANTICS
+from service.policy.rules.judging import RuleVerdict as RuleVerdict
+from service.policy.rules.judging import Verdict as Verdict
+from service.policy.rules.judging import column_verdicts as column_verdicts
+from service.policy.rules.judging import judge as judge
+from service.policy.rules.models import NegativeList as NegativeList
+from service.policy.rules.models import Obligation as Obligation
+from service.policy.rules.models import Outcome as Outcome
+from service.policy.rules.models import Rule as Rule
+from service.policy.rules.models import strictest as strictest
+from service.policy.rules.models import strictness as strictness
+from service.policy.rules.papers import Agreement as Agreement
+from service.policy.rules.papers import Terms as Terms
+from service.policy.rules.papers import agreement_text as agreement_text
+from service.policy.rules.papers import fill as fill
+from service.policy.rules.routes import Route as Route
+from service.policy.rules.routes import route_for as route_for
+from service.policy.rules.vocabulary import Vocabulary as Vocabulary
