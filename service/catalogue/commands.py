@@ -30,7 +30,7 @@ def import_datasets(manifests: tuple[Path, ...]) -> None:
     failed = 0
     for manifest in manifests:
         try:
-            found = jobs.import_file(manifest, by=BY)
+            found = jobs.import_dataset(manifest, by=BY)
         except Refusal as refusal:
             failed += 1
             click.echo(f"{manifest}: {gettext(refusal.title)}", err=True)

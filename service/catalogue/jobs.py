@@ -14,13 +14,12 @@ from service.catalogue.forms import Manifest
 from service.catalogue.tables import Dataset
 from service.policy import engine as policy
 
-SAMPLES = Path(__file__).parent / "samples"
 NO_FILE = N_("找不到数据文件 %(name)s")
 NO_GENERATOR = N_("没有名为 %(name)s 的生成程序")
 UNSUPPORTED = N_("数据文件应为 .csv 或 .parquet")
 
 
-def import_file(manifest_file: Path, *, by: str) -> Dataset:
+def import_dataset(manifest_file: Path, *, by: str) -> Dataset:
     """Import the dataset that `manifest_file` describes from the data beside it; return its row.
 
     Raises Invalid for a manifest, BadData for data that does not hold, each with every fault; nothing is entered then.
@@ -47,11 +46,6 @@ def store_data(manifest: Manifest, beside: Path) -> StoredData:
         key = f"raw/{loaded.sha256}.parquet"
         blobs.put(key, loaded.path)
     return StoredData(key, loaded.sha256, loaded.rows, loaded.bytes, loaded.period_from, loaded.period_to)
-
-
-def sample_manifests() -> list[Path]:
-    """Return the manifests of the nine datasets of the demonstration, an origin before what is derived from it."""
-    return sorted(SAMPLES.glob("*.yaml"))
 
 
 def _source(manifest: Manifest, beside: Path, folder: Path) -> Path:
