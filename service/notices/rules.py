@@ -53,11 +53,11 @@ KINDS: dict[str, Kind] = {
         N_("数据使用授权已生效：%(dataset)s，有效期至 %(day)s 24:00。"), "/grants/%(grant)s"
     ),
     "grant-ends": Kind(
-        N_("数据使用授权将在 %(days)s 天内到期：%(dataset)s，%(day)s 24:00 起不能再取数。如需继续使用，请及早重新申请。"),
+        N_("数据使用授权将在 %(days)s 天内到期：%(dataset)s，%(day)s 24:00 起不能再取数。继续使用请及早重新申请。"),
         "/grants/%(grant)s",
     ),
     "grant-suspended": Kind(
-        N_("数据使用授权自 %(at)s 起暂停：%(dataset)s。事由：%(cause)s。暂停须在一个工作日内由第二人确认；有异议请联系数源单位。"),
+        N_("数据使用授权 %(at)s 起暂停：%(dataset)s。事由：%(cause)s。一个工作日内须由第二人确认；异议请找数源单位。"),
         "/grants/%(grant)s",
     ),
     "suspension-confirmed": Kind(
@@ -96,7 +96,8 @@ def wait(tries: int) -> timedelta | None:
     """
     if tries >= MAX_TRIES:
         return None
-    return min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
+    doubled: timedelta = FIRST_WAIT * 2 ** (tries - 1)
+    return min(doubled, LONGEST_WAIT)
 
 
 def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:

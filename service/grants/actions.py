@@ -1,0 +1,320 @@
+"""What may happen to grants and their views: one change and its audit event each; no commit, no Flask."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from service.audit.actions import record
+from service.base.db import Session
+from service.base.errors import Duplicate, NotFound, WrongState
+from service.base.ids import new_id
+from service.base.roles import Role
+from service.catalogue import store as catalogue
+from service.grants import rules, store
+from service.grants.engine import BuiltView
+from service.grants.rules import GrantStanding, NotEnforceable, Recipe, SecondPersonRequired, ViewState
+from service.grants.tables import Grant, ReleasedView, Suspension
+from service.notices import actions as notices
+from service.people import store as people
+
+SYSTEM = "system"
+
+# ---- issuing --------------------------------------------------------------------------------------------------------
+
+
+def issue(
+    session: Session,
+    *,
+    unit_id: str,
+    dataset_id: str,
+    application_id: str,
+    columns: Sequence[str],
+    row_filter: Mapping[str, Any],
+    delivery: Sequence[str],
+    purpose: str,
+    ends_at: datetime,
+    dataset_version: int,
+    rests_on: Mapping[str, Any],
+    by: str,
+    now: datetime,
+    starts_at: datetime | None = None,
+    transforms: Sequence[Mapping[str, Any]] = (),
+) -> Grant:
+    """Issue a grant that begins at `starts_at` (now when None).
+
+    `rests_on` names the screening and the list digests of the verdict that allowed it.  Raises Duplicate when the
+    application has won this dataset already, NotEnforceable when a way out or a transform is not built, ValueError
+    (BadRecipe) when the grant could not be turned into a view: such a grant must not come into being.
+    """
+    if not rests_on.get("screening") or "lists" not in rests_on:
+        raise ValueError("a grant rests on a stored screening and its lists")
+    if missing := rules.unenforceable(delivery, transforms):
+        raise NotEnforceable(what=", ".join(missing))
+    begin = starts_at or now
+    if not delivery or ends_at <= begin or ends_at <= now:
+        raise ValueError("a grant has a way out, and an end that lies ahead and after its beginning")
+    if store.of_application(session, application_id, dataset_id):
+        raise Duplicate()
+    grant = Grant(
+        id=new_id(now), unit_id=unit_id, dataset_id=dataset_id, application_id=application_id, columns=list(columns),
+        row_filter=dict(row_filter), transforms=[dict(step) for step in transforms], delivery=list(delivery),
+        purpose=purpose, starts_at=begin, ends_at=ends_at, dataset_version=dataset_version, rests_on=dict(rests_on),
+        created_at=now,
+    )  # fmt: skip
+    digest = recipe_of(session, grant).digest()
+    session.add(grant)
+    _record(
+        session, grant, "grant:issue", by=by, now=now, application=application_id, dataset=dataset_id,
+        dataset_version=dataset_version, recipe=digest, screening=rests_on["screening"],
+    )  # fmt: skip
+    _tell_unit(session, grant, "grant-issued", now=now, day=rules.last_day(ends_at).isoformat())
+    return grant
+
+
+def recipe_of(session: Session, grant: Grant) -> Recipe:
+    """Return what the view of a grant holds."""
+    return _recipe(session, grant.dataset_id, grant.dataset_version, grant.columns, grant.row_filter)
+
+
+# ---- suspension -----------------------------------------------------------------------------------------------------
+
+
+def suspend(
+    session: Session, grant_id: str, *, cause: str, by: str, now: datetime, works: Callable[[date], bool] | None = None
+) -> Suspension:
+    """Stop a grant at once, for the time being; a second officer confirms it or somebody lifts it.
+
+    `works` (the calendar) dates the officers' notice.  NotFound for whoever may not oversee the grant; WrongState when
+    it has ended or is suspended already.
+    """
+    grant = overseen(session, grant_id, by)
+    here = rules.standing(grant, suspended=store.open_suspension(session, grant_id) is not None, now=now)
+    if here in (GrantStanding.ENDED, GrantStanding.SUSPENDED):
+        raise WrongState(state=str(here))
+    version = store.move(session, grant)
+    suspension = Suspension(id=new_id(now), grant_id=grant_id, cause=cause, by=by, at=now)
+    session.add(suspension)
+    _record(session, grant, "grant:suspend", by=by, now=now, version=version, suspension=suspension.id)
+    _tell_unit(session, grant, "grant-suspended", now=now, at=now.isoformat(), cause=cause)
+    due = rules.confirmation_due(now, works=works or _weekday)
+    _tell_officers(session, grant, "suspension-to-confirm", now=now, due=due.isoformat())
+    return suspension
+
+
+def confirm_suspension(session: Session, grant_id: str, *, by: str, now: datetime) -> Suspension:
+    """Confirm the open suspension of a grant, as the second person.
+
+    Raises SecondPersonRequired for the one who suspended, WrongState when there is nothing to confirm.
+    """
+    grant = overseen(session, grant_id, by)
+    suspension = store.open_suspension(session, grant_id)
+    if suspension is None or suspension.confirmed_at is not None:
+        raise WrongState(state="confirmed" if suspension else "not_suspended")
+    if suspension.by == by:
+        raise SecondPersonRequired()
+    version = store.move(session, grant)
+    suspension.confirmed_by, suspension.confirmed_at = by, now
+    session.add(suspension)
+    _record(session, grant, "grant:confirm", by=by, now=now, version=version, suspension=suspension.id)
+    _tell_unit(session, grant, "suspension-confirmed", now=now)
+    return suspension
+
+
+def lift(session: Session, grant_id: str, *, by: str, now: datetime, reason: str | None = None) -> Suspension:
+    """End the open suspension of a grant; WrongState when there is none."""
+    grant = overseen(session, grant_id, by)
+    if (suspension := store.open_suspension(session, grant_id)) is None:
+        raise WrongState(state="not_suspended")
+    version = store.move(session, grant)
+    suspension.lifted_by, suspension.lifted_at, suspension.lift_reason = by, now, reason
+    session.add(suspension)
+    _record(session, grant, "grant:lift", by=by, now=now, version=version, suspension=suspension.id)
+    _tell_unit(session, grant, "suspension-lifted", now=now)
+    return suspension
+
+
+def flag(session: Session, grant: Grant, suspension: Suspension, *, due: datetime, now: datetime) -> bool:
+    """Tell the authority that nobody has confirmed a suspension in time; decides nothing.
+
+    False when another replica has told it, or when it was confirmed or lifted meanwhile.
+    """
+    if not store.claim_flag(session, suspension.id, now=now):
+        return False
+    facts = _about(session, grant, due=due.isoformat())
+    notices.put(session, kind="suspension-unconfirmed", to_role=Role.AUTHORITY, facts=facts, now=now)
+    return True
+
+
+def remind(session: Session, grant: Grant, *, days: int, now: datetime) -> bool:
+    """Tell the unit that its grant ends within `days` days; False when another replica has done so."""
+    if not store.claim_reminder(session, grant.id, days=days, now=now):
+        return False
+    _tell_unit(session, grant, "grant-ends", now=now, days=days, day=rules.last_day(grant.ends_at).isoformat())
+    return True
+
+
+# ---- views ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A build that this worker holds: what to make, of which object, and the mark by which it may settle it."""
+
+    view_id: str
+    claimed_at: datetime
+    tries: int
+    recipe: Recipe
+    source_key: str
+
+
+def claim_grant_view(session: Session, grant_id: str, *, now: datetime) -> Claimed | None:
+    """Take on building the view of a grant; None when it is made or another worker is at it."""
+    grant = store.grant(session, grant_id)
+    return _claim(session, recipe_of(session, grant), subject=f"grant:{grant_id}", grant=grant, now=now)
+
+
+def claim_public_view(
+    session: Session, dataset_id: str, columns: Sequence[str], *, version: int | None, now: datetime
+) -> Claimed | ReleasedView:
+    """Take on building the standing public view of a dataset (`version` None: the latest).
+
+    A view of the same recipe that is already made is returned instead, and made the one that serves.
+    """
+    number = version if version is not None else catalogue.latest(session, dataset_id).number
+    recipe = _recipe(session, dataset_id, number, columns, {})
+    if claimed := _claim(session, recipe, subject=f"public:{dataset_id}", grant=None, now=now):
+        return claimed
+    there = store.same_view(session, _values(recipe, f"public:{dataset_id}", None, now=now))
+    if there is None:
+        raise NotFound()
+    if there.state == ViewState.READY:
+        store.serve_from(session, there.id, now=now)
+    return there
+
+
+def settle_ready(session: Session, claimed: Claimed, built: BuiltView, *, now: datetime) -> bool:
+    """Release a measured view whose files are in the store; False when the claim was lost to another worker."""
+    settled = store.settle_view(
+        session, claimed.view_id, claimed_at=claimed.claimed_at, state=ViewState.READY.value, rows=built.rows,
+        columns=[{"name": name, "type": kind} for name, kind in built.columns], built_at=now, serves_from=now,
+        note=None, parquet_key=built.parquet.key, parquet_sha256=built.parquet.sha256, parquet_bytes=built.parquet.size,
+        csv_key=built.csv.key, csv_sha256=built.csv.sha256, csv_bytes=built.csv.size,
+    )  # fmt: skip
+    if settled:
+        facts = {"parquet": built.parquet.sha256, "csv": built.csv.sha256}
+        _record_view(session, claimed, "view:ready", now=now, **facts)
+    return settled
+
+
+def settle_quarantined(session: Session, claimed: Claimed, reasons: Sequence[str], *, now: datetime) -> bool:
+    """Hold back a view that measured worse than its verdict, and tell the stewards; its bytes are not kept."""
+    note = ", ".join(reasons)[:500]
+    settled = store.settle_view(
+        session, claimed.view_id, claimed_at=claimed.claimed_at, state=ViewState.QUARANTINED.value, note=note,
+        built_at=now,
+    )  # fmt: skip
+    if settled:
+        codes = sorted({reason.split(":")[0] for reason in reasons})
+        _record_view(session, claimed, "view:quarantine", now=now, reasons=codes)
+        _tell_stewards(session, claimed.recipe, "view-quarantined", now=now, reasons=note)
+    return settled
+
+
+def note_failed_build(session: Session, claimed: Claimed, fault: str, *, now: datetime) -> None:
+    """Write down why a build failed; it is retaken later.  After the third time the operators are told, once."""
+    there = store.view(session, claimed.view_id)
+    if there.state != ViewState.BUILDING or there.claimed_at != claimed.claimed_at:
+        return
+    there.note = fault[:500]
+    session.add(there)
+    if claimed.tries >= rules.TOLD_AFTER:
+        facts = _about_dataset(session, claimed.recipe, fault=fault[:200])
+        key = f"view-failed:{claimed.view_id}"
+        notices.put(session, kind="view-failed", to_role=Role.OPERATOR, facts=facts, now=now, key=key)
+
+
+def _record_view(session: Session, claimed: Claimed, kind: str, *, now: datetime, **facts: object) -> None:
+    subject, told = f"view:{claimed.view_id}", {"recipe": claimed.recipe.digest(), **facts}
+    record(session, subject=subject, version=1, kind=kind, by=SYSTEM, now=now, facts=told)
+
+
+def _claim(session: Session, recipe: Recipe, *, subject: str, grant: Grant | None, now: datetime) -> Claimed | None:
+    values = _values(recipe, subject, grant, now=now)
+    row = store.claim_view(session, values, retake_before=now - rules.RETAKE_AFTER)
+    if row is None:
+        return None
+    source = catalogue.version(session, recipe.dataset_id, recipe.dataset_version)
+    return Claimed(row.id, row.claimed_at, row.tries, recipe, source.blob_key)
+
+
+def _values(recipe: Recipe, subject: str, grant: Grant | None, *, now: datetime) -> dict[str, object]:
+    return {
+        "id": new_id(now), "subject": subject, "grant_id": grant.id if grant else None, "dataset_id": recipe.dataset_id,
+        "dataset_version": recipe.dataset_version, "epoch": grant.epoch if grant else 1, "recipe": recipe.document(),
+        "recipe_digest": recipe.digest(), "state": ViewState.BUILDING.value, "claimed_at": now, "tries": 1, "rows": 0,
+        "columns": [], "parquet_key": "", "parquet_sha256": "", "parquet_bytes": 0, "csv_key": "", "csv_sha256": "",
+        "csv_bytes": 0,
+    }  # fmt: skip
+
+
+def _recipe(
+    session: Session, dataset_id: str, version: int, columns: Sequence[str], row_filter: Mapping[str, Any]
+) -> Recipe:
+    dataset = catalogue.dataset(session, dataset_id)
+    known = [rules.Described(row.name, row.type, row.semantic) for row in catalogue.columns(session, dataset_id)]
+    return rules.recipe(
+        dataset_id=dataset_id, dataset_version=version, described=known, columns=columns, row_filter=row_filter,
+        time_column=dataset.time_column, area_column=dataset.area_column,
+    )  # fmt: skip
+
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
+
+
+def overseen(session: Session, grant_id: str, by: str) -> Grant:
+    """Return a grant that the person `by` may oversee; NotFound for all others, as if it did not exist."""
+    grant, person = store.grant(session, grant_id), people.person(session, by)
+    allowed = rules.may_oversee(
+        people.roles_of(session, by), unit_id=person.unit_id, holder_unit_id=grant.unit_id,
+        source_unit_id=catalogue.dataset(session, grant.dataset_id).source_unit_id,
+    )  # fmt: skip
+    if not allowed:
+        raise NotFound()
+    return grant
+
+
+def _record(
+    session: Session, grant: Grant, kind: str, *, by: str, now: datetime, version: int = 1, **facts: object
+) -> None:
+    record(session, subject=f"grant:{grant.id}", version=version, kind=kind, by=by, now=now, facts=facts)
+
+
+def _tell_unit(session: Session, grant: Grant, kind: str, *, now: datetime, **facts: object) -> None:
+    notices.put(session, kind=kind, to_unit=grant.unit_id, facts=_about(session, grant, **facts), now=now)
+
+
+def _tell_officers(session: Session, grant: Grant, kind: str, *, now: datetime, **facts: object) -> None:
+    source = catalogue.dataset(session, grant.dataset_id).source_unit_id
+    about = _about(session, grant, **facts)
+    notices.put(session, kind=kind, to_role=Role.AUTHORITY, facts=about, now=now)
+    notices.put(session, kind=kind, to_unit=source, to_role=Role.STEWARD, facts=about, now=now)
+
+
+def _tell_stewards(session: Session, recipe: Recipe, kind: str, *, now: datetime, **facts: object) -> None:
+    source = catalogue.dataset(session, recipe.dataset_id).source_unit_id
+    about = _about_dataset(session, recipe, **facts)
+    notices.put(session, kind=kind, to_unit=source, to_role=Role.STEWARD, facts=about, now=now)
+
+
+def _about(session: Session, grant: Grant, **facts: object) -> dict[str, object]:
+    return {"grant": grant.id, "dataset": catalogue.dataset(session, grant.dataset_id).title, **facts}
+
+
+def _about_dataset(session: Session, recipe: Recipe, **facts: object) -> dict[str, object]:
+    title = catalogue.dataset(session, recipe.dataset_id).title
+    return {"id": recipe.dataset_id, "dataset": title, "version": recipe.dataset_version, **facts}
+
+
+def _weekday(day: date) -> bool:
+    return day.weekday() < 5

@@ -1,0 +1,130 @@
+"""Grants over the API: a unit's own, the officers' view of them, and suspension."""
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
+
+from service.base import clock, db, http
+from service.base.access import FIRM, OFFICERS, Caller, Role, caller, requires
+from service.base.beijing import BEIJING
+from service.base.db import Session
+from service.base.errors import NotFound
+from service.catalogue import store as catalogue
+from service.grants import actions, rules, store
+from service.grants.forms import SuspensionForm
+from service.grants.tables import Grant, Suspension
+from service.notices import jobs as outbox
+from service.policy import engine as policy
+
+api = Blueprint("grants_api", __name__, url_prefix="/api/v1/grants")
+
+
+@api.get("")
+@requires(*FIRM, *OFFICERS, Role.AUDITOR)
+def index() -> ResponseReturnValue:
+    """List the grants that the caller may know of, the one that ends last first."""
+    who = caller()
+    with db.reading() as session:
+        found = _visible(session, who)
+        held = store.open_suspensions(session, [grant.id for grant in found])
+        now = clock.now(session)
+    return http.json_answer({"grants": [_document(grant, held.get(grant.id), now=now) for grant in found]})
+
+
+@api.get("/<grant_id>")
+@requires(*FIRM, *OFFICERS, Role.AUDITOR)
+def show(grant_id: str) -> ResponseReturnValue:
+    """Return one grant; another unit's is not found."""
+    with db.reading() as session:
+        grant = _known(session, grant_id, caller())
+        return _answer(session, grant)
+
+
+@api.post("/<grant_id>/suspension")
+@requires(*OFFICERS, fresh=True)
+def suspend(grant_id: str) -> ResponseReturnValue:
+    """Stop a grant at once, with a cause that its unit is told."""
+    form, who = http.json_body(SuspensionForm), caller()
+    with db.writing() as session:
+        works, now = policy.current().calendar.works, clock.now(session)
+        actions.suspend(session, grant_id, cause=form.cause, by=who.person_id, now=now, works=works)
+        answer = _answer(session, store.grant(session, grant_id), status=201)
+    outbox.deliver()
+    return answer
+
+
+@api.post("/<grant_id>/suspension/confirmation")
+@requires(*OFFICERS, fresh=True)
+def confirm(grant_id: str) -> ResponseReturnValue:
+    """Confirm a suspension as the second person."""
+    with db.writing() as session:
+        actions.confirm_suspension(session, grant_id, by=caller().person_id, now=clock.now(session))
+        return _answer(session, store.grant(session, grant_id), status=201)
+
+
+@api.delete("/<grant_id>/suspension")
+@requires(*OFFICERS, fresh=True)
+def lift(grant_id: str) -> ResponseReturnValue:
+    """Lift a suspension; the next request with a live token is served again."""
+    with db.writing() as session:
+        actions.lift(session, grant_id, by=caller().person_id, now=clock.now(session))
+        return _answer(session, store.grant(session, grant_id))
+
+
+def _visible(session: Session, who: Caller) -> list[Grant]:
+    if who.has(Role.AUTHORITY, Role.AUDITOR):
+        return list(store.of_source(session, None))
+    if who.has(Role.STEWARD):
+        return list(store.of_source(session, who.unit_id))
+    return list(store.of_unit(session, who.unit_id))
+
+
+def _known(session: Session, grant_id: str, who: Caller) -> Grant:
+    grant = store.grant(session, grant_id)
+    if who.has(Role.AUTHORITY, Role.AUDITOR) or who.unit_id == grant.unit_id:
+        return grant
+    if who.has(Role.STEWARD) and catalogue.dataset(session, grant.dataset_id).source_unit_id == who.unit_id:
+        return grant
+    raise NotFound()
+
+
+def _answer(session: Session, grant: Grant, status: int = 200) -> Response:
+    now, held = clock.now(session), store.open_suspension(session, grant.id)
+    view: dict[str, object] = {"state": store.view_state(session, grant.id)}
+    if ready := store.view_of(session, grant.id):
+        view |= {"rows": ready.rows, "parquet_sha256": ready.parquet_sha256, "csv_sha256": ready.csv_sha256}
+    return http.json_answer({**_document(grant, held, now=now), "view": view}, status)
+
+
+def _document(grant: Grant, held: Suspension | None, *, now: datetime) -> dict[str, Any]:
+    return {
+        "id": grant.id,
+        "unit": grant.unit_id,
+        "dataset": grant.dataset_id,
+        "application": grant.application_id,
+        "columns": grant.columns,
+        "row_filter": grant.row_filter,
+        "delivery": grant.delivery,
+        "purpose": grant.purpose,
+        "dataset_version": grant.dataset_version,
+        "starts_at": _instant(grant.starts_at),
+        "ends_at": _instant(grant.ends_at),
+        "last_day": rules.last_day(grant.ends_at).isoformat(),
+        "standing": str(rules.standing(grant, suspended=held is not None, now=now)),
+        "suspension": _suspension(held) if held else None,
+        "version": grant.version,
+    }
+
+
+def _suspension(held: Suspension) -> dict[str, Any]:
+    return {
+        "cause": held.cause,
+        "at": _instant(held.at),
+        "confirmed_at": _instant(held.confirmed_at) if held.confirmed_at else None,
+    }
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(BEIJING).isoformat(timespec="seconds")

@@ -1,0 +1,63 @@
+"""The forms on a grant's page: suspend, confirm, lift."""
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+
+from service.base import clock, db, http
+from service.base.access import OFFICERS, caller, requires
+from service.base.errors import Invalid
+from service.base.forms import errors_by_field, form_data, parse
+from service.grants import actions
+from service.grants.forms import LiftingForm, SuspensionForm
+from service.notices import jobs as outbox
+from service.policy import engine as policy
+
+pages = Blueprint("grants", __name__)
+
+
+@pages.post("/grants/<grant_id>/suspension")
+@requires(*OFFICERS, fresh=True)
+def suspend(grant_id: str) -> ResponseReturnValue:
+    """Stop a grant at once, with a cause that its unit is told."""
+    values = form_data(request.form)
+    try:
+        form = parse(SuspensionForm, values)
+    except Invalid as fault:
+        return _again("grants/suspension.html", grant_id, values, fault)
+    with db.writing() as session:
+        works, now = policy.current().calendar.works, clock.now(session)
+        actions.suspend(session, grant_id, cause=form.cause, by=caller().person_id, now=now, works=works)
+    outbox.deliver()
+    return http.see_other(f"/grants/{grant_id}")
+
+
+@pages.post("/grants/<grant_id>/suspension/confirmation")
+@requires(*OFFICERS, fresh=True)
+def confirm(grant_id: str) -> ResponseReturnValue:
+    """Confirm a suspension as the second person."""
+    with db.writing() as session:
+        actions.confirm_suspension(session, grant_id, by=caller().person_id, now=clock.now(session))
+    return http.see_other(f"/grants/{grant_id}")
+
+
+@pages.post("/grants/<grant_id>/suspension/lifting")
+@requires(*OFFICERS, fresh=True)
+def lift(grant_id: str) -> ResponseReturnValue:
+    """Lift a suspension; the next request with a live token is served again."""
+    values = form_data(request.form)
+    try:
+        form = parse(LiftingForm, values)
+    except Invalid as fault:
+        return _again("grants/lifting.html", grant_id, values, fault)
+    with db.writing() as session:
+        actions.lift(session, grant_id, by=caller().person_id, now=clock.now(session), reason=form.reason)
+    return http.see_other(f"/grants/{grant_id}")
+
+
+def _again(template: str, grant_id: str, values: dict[str, Any], fault: Invalid) -> Response:
+    """Show a form that did not hold again, with what was typed; for a grant that the caller may oversee."""
+    with db.reading() as session:
+        actions.overseen(session, grant_id, caller().person_id)
+    return http.page(template, status=422, grant_id=grant_id, values=values, errors=errors_by_field(fault))
