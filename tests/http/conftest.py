@@ -89,10 +89,19 @@ def resume(app: Flask, person_id: str, *, ago: timedelta = timedelta(0)) -> Flas
 
 def open_browser(app: Flask, language: str = "zh-CN") -> FlaskClient:
     """Return one more browser: its own cookies, same-origin posts."""
-    client = app.test_client()
+    client = Browser(app, app.response_class, use_cookies=True)
     client.environ_base |= {"HTTP_ORIGIN": ORIGIN, "HTTP_SEC_FETCH_SITE": "same-origin"}
-    client.environ_base |= {"HTTP_HOST": "127.0.0.1:8000", "HTTP_ACCEPT_LANGUAGE": language}
+    client.environ_base |= {"HTTP_ACCEPT_LANGUAGE": language}
     return client
+
+
+class Browser(FlaskClient):
+    """Asks at the site's own address: what environ_base says of the host is overwritten, and cookies hang on it."""
+
+    def open(self, *args, **given):
+        if args and isinstance(args[0], str):
+            given.setdefault("base_url", ORIGIN)
+        return super().open(*args, **given)
 
 
 def _unit_for(session: db.Session, role: Role, now: datetime) -> str:

@@ -123,7 +123,9 @@ def test_source_units_and_the_authority_need_no_confirmation(database):
     with db.writing() as session:
         now = clock.now(session)
         for kind in ("source", "authority"):
-            unit = actions.add_unit(session, id=kind, kind=kind, name="局", name_en="Bureau", uscc=None, by="x", now=now)
+            unit = actions.add_unit(
+                session, id=kind, kind=kind, name="局", name_en="Bureau", uscc=None, by="x", now=now
+            )
             assert store.verified(session, unit.id)
     with pytest.raises(NotFound):
         confirm("source")
@@ -245,7 +247,12 @@ def test_a_closed_account_has_no_session_and_gets_none(database):
     with db.writing() as session:
         now = clock.now(session)
         colleague = actions.add_member(
-            session, NewPerson("wang.fang", "王芳", HASH), unit_id=unit.id, roles=[Role.APPLICANT], by=person.id, now=now
+            session,
+            NewPerson("wang.fang", "王芳", HASH),
+            unit_id=unit.id,
+            roles=[Role.APPLICANT],
+            by=person.id,
+            now=now,
         )
         id_hash = actions.digest(actions.start_session(session, colleague.id, origin="o", agent="", now=now))
         actions.disable(session, colleague.id, by=person.id, now=now, unit_id=unit.id)
