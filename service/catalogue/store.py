@@ -102,8 +102,11 @@ def search(
 ) -> Sequence[Dataset]:  # fmt: skip
     """Return up to `limit` published datasets that hold every one of `tokens`.
 
-    Those that also hold more of the whole words `better`, in their titles above all, come first.
+    Those that also hold more of the whole words `better`, in their titles above all, come first.  Without tokens it is
+    the list of all, newest publication first.
     """
+    if not tokens:
+        return published(session, key_domain=key_domain, openness=openness, limit=limit)
     word = col(DatasetWord.word)
     holding = (
         select(DatasetWord.dataset_id)

@@ -1,0 +1,111 @@
+"""The catalogue for programs: public metadata, the dictionary included; never a value of the data."""
+
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from service.base import db, http
+from service.base.access import Role, requires
+from service.base.forms import form_data, parse
+from service.catalogue import store
+from service.catalogue.engine import words
+from service.catalogue.forms import SearchForm
+from service.catalogue.rules import Openness
+from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
+from service.people import store as people
+from service.people.tables import Unit
+
+api = Blueprint("catalogue_api", __name__, url_prefix="/api/v1")
+
+
+@api.get("/datasets")
+@requires(Role.PUBLIC)
+def datasets() -> ResponseReturnValue:
+    """Answer {"datasets": […], "more"}: at most `store.MOST`, `more` says whether others were left out."""
+    asked = parse(SearchForm, form_data(request.args))
+    demanded, better = words.asked(asked.q)
+    with db.reading() as session:
+        found = [] if asked.q and not demanded else store.search(
+            session, demanded, better=better, key_domain=asked.domain, openness=asked.openness, limit=store.MOST + 1
+        )  # fmt: skip
+        shown = found[: store.MOST]
+        units = people.units_by_id(session, [one.source_unit_id for one in shown])
+        versions = store.latest_of(session, [one.id for one in shown])
+    told = [_entry(one, units[one.source_unit_id], versions.get(one.id)) for one in shown]
+    return http.json_answer({"datasets": told, "more": len(found) > store.MOST})
+
+
+@api.get("/datasets/<dataset_id>")
+@requires(Role.PUBLIC)
+def dataset(dataset_id: str) -> ResponseReturnValue:
+    """Answer one dataset's metadata with its columns and conditions."""
+    with db.reading() as session:
+        found = store.published_dataset(session, dataset_id)
+        unit = people.unit(session, found.source_unit_id)
+        version = store.latest_or_none(session, dataset_id)
+        columns = store.columns(session, dataset_id)
+    return http.json_answer(
+        {
+            **_entry(found, unit, version),
+            "conditions": found.conditions,
+            "requirements": found.requirements,
+            "safeguards": found.safeguards,
+            "basis": found.basis,
+            "basis_note": found.basis_note,
+            "assessment": found.assessment,
+            "derivation": found.derivation,
+            "columns": [_column(column, found) for column in columns],
+        }
+    )
+
+
+def _entry(found: Dataset, unit: Unit, version: DatasetVersion | None) -> dict[str, Any]:
+    plain = (
+        "id", "title", "summary", "data_domain", "key_domain", "update_cycle", "openness", "level", "tags", "subjects",
+        "record_unit", "spatial_m", "temporal_min", "synthetic", "derived_from",
+    )  # fmt: skip
+    return {
+        **{name: getattr(found, name) for name in plain},
+        "source_unit": {"id": unit.id, "name": {"zh": unit.name, "en": unit.name_en}},
+        "licence": {"name": found.licence, "url": found.licence_url},
+        "source": {"note": found.source_note, "url": found.source_url},
+        "published_at": found.published_at.isoformat() if found.published_at else None,
+        "version": _version(version) if version else None,
+        "links": _links(found),
+    }
+
+
+def _version(version: DatasetVersion) -> dict[str, Any]:
+    """Return what may be known of a version; the digest of its raw rows would let somebody try guesses at them."""
+    period = [day.isoformat() if day else None for day in (version.period_from, version.period_to)]
+    return {
+        "number": version.number,
+        "rows": version.rows,
+        "created_at": version.created_at.isoformat(),
+        "period": {"from": period[0], "to": period[1]},
+    }
+
+
+def _column(column: DatasetColumn, found: Dataset) -> dict[str, Any]:
+    open_to_all = found.openness == Openness.UNCONDITIONAL
+    return {
+        "name": column.name,
+        "title": column.title,
+        "type": column.type,
+        "description": column.description,
+        "level": column.level,
+        "semantic": column.semantic,
+        "public": open_to_all and (found.public_columns is None or column.name in found.public_columns),
+    }
+
+
+def _links(found: Dataset) -> dict[str, str]:
+    base = http.settings().base_url
+    links = {"page": f"{base}/datasets/{found.id}"}
+    if found.openness == Openness.RESTRICTED:
+        links["apply"] = f"{base}/applications/new?dataset={found.id}"
+    if found.openness == Openness.UNCONDITIONAL:
+        data = f"{base}/api/v1/datasets/{found.id}"
+        links |= {"rows": f"{data}/rows", "csv": f"{data}/files/data.csv", "parquet": f"{data}/files/data.parquet"}
+    return links
