@@ -11,7 +11,7 @@ from service.base.settings import Settings
 from service.catalogue.commands import datasets
 from service.home import jobs as home_jobs
 from service.home import server
-from service.home.commands import backup, restore
+from service.home.commands import backup, reopen, restore
 from service.migrations import behind, upgrade
 from service.people.commands import people
 from service.policy.commands import policy
@@ -114,7 +114,7 @@ def _demo_settings(port: int | None) -> Settings:
 policy.add_command(replay)
 policy.add_command(impact)
 datasets.add_command(publish)
-for group in (people, datasets, policy, audit, backup, restore):
+for group in (people, datasets, policy, audit, backup, restore, reopen):
     main.add_command(group)
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -56,7 +58,12 @@ def signer(home: Path, *, make: bool = True) -> Signer:
 
 def public_keys(home: Path) -> frozenset[str]:
     """Return the keys whose signatures count: today's, and retired ones kept beside it as audit-*.pub."""
-    return frozenset(path.read_text().strip() for path in (home / "keys").glob("audit*.pub"))
+    return keys_among({path.name: path.read_bytes() for path in (home / "keys").glob("audit*.pub")})
+
+
+def keys_among(files: Mapping[str, bytes]) -> frozenset[str]:
+    """Return the public keys among key files by name."""
+    return frozenset(content.decode().strip() for name, content in files.items() if fnmatch(name, "audit*.pub"))
 
 
 def holds(key: str, message: bytes, signature: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.base import clock, db
+from service.base import clock, db, state
 from service.base.db import Session
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
@@ -60,8 +60,9 @@ class Asked:
 def admit(session: Session, asked: Asked, *, now: datetime) -> Admitted:
     """Return leave to read, or raise the refusal that says why not and what to do next.
 
-    A dataset that is not published answers 404, to everybody.
+    A dataset that is not published answers 404, to everybody; after a restore nothing answers until it is opened.
     """
+    state.demand_open(session)
     dataset = _published(session, asked.dataset_id)
     known = tuple(column.name for column in catalogue.columns(session, dataset.id))
     if dataset.openness == "unconditional":

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 
 from service.applications.tables import Decision
 from service.base.db import Session, col, select
 from service.catalogue.tables import Dataset
 from service.grants.tables import Grant, Suspension
-from service.people.tables import Unit
+from service.oauth.tables import Token
+from service.people.tables import LoginSession, Unit
 from service.screening.tables import ListEdition, Screening
 
 
@@ -100,6 +101,12 @@ def editions(session: Session, digests: Sequence[str]) -> list[str]:
         .order_by(col(ListEdition.list_id), col(ListEdition.edition))
     ).all()
     return [f"{row.list_id} {row.edition}" for row in rows]
+
+
+def void_entries(session: Session, *, now: datetime) -> None:
+    """End every session and revoke every token: after a restore nobody is still let in by what was issued before."""
+    session.execute(update(LoginSession).where(col(LoginSession.ended_at).is_(None)).values(ended_at=now))
+    session.execute(update(Token).where(col(Token.revoked_at).is_(None)).values(revoked_at=now))
 
 
 def _granted(session: Session, where: object) -> list[Granted]:

@@ -43,3 +43,9 @@ def behind() -> bool:
     with db.migrating() as connection:
         heads = ScriptDirectory.from_config(config(connection)).get_heads()
         return set(MigrationContext.configure(connection).get_current_heads()) != set(heads)
+
+
+def current() -> str:
+    """Return the connected database's revision, empty when it was never migrated."""
+    with db.migrating() as connection:
+        return " ".join(sorted(MigrationContext.configure(connection).get_current_heads()))
