@@ -117,7 +117,7 @@ def _people(session: Session, known: dict[str, Any], *, now: datetime) -> None:
         if unit["kind"] == "enterprise" and not persons.verified(session, unit["id"]):
             people.confirm_unit(session, unit["id"], evidence="演示：营业执照副本与经办人授权书", by=officer, now=now)
             people.record_facts(
-                session, unit["id"], foreign_share=0, credit="good", certs=["mlps3"], by=officer, now=now
+                session, unit["id"], foreign_share=0, credit="good", certs=["mlps2", "mlps3"], by=officer, now=now
             )
 
 

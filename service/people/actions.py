@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from service.audit.actions import record
@@ -22,7 +22,6 @@ from service.people.rules import (
     LastManager,
     LoginFailed,
     LoginTaken,
-    RegisterFacts,
     RoleUnfit,
     UnitKind,
     UsccHeld,
@@ -104,12 +103,31 @@ def confirm_unit(session: Session, unit_id: str, *, evidence: str, by: str, now:
     return confirmed
 
 
-def record_facts(session: Session, unit_id: str, facts: RegisterFacts, *, by: str, now: datetime) -> Unit:
-    """Put down what registers say about a unit, which the lists read; None leaves a fact as it was."""
+def record_facts(
+    session: Session,
+    unit_id: str,
+    *,
+    by: str,
+    now: datetime,
+    applicant_kind: str | None = None,
+    foreign_share: float | None = None,
+    credit: str | None = None,
+    certs: Collection[str] | None = None,
+) -> Unit:
+    """Put down what registers say about a unit, in the words of the lists' vocabulary; None leaves a fact as it was.
+
+    `foreign_share` is in percent; `certs` names the implied ones too (mlps3 goes with mlps2), empty is none at all.
+    """
     unit = store.lock_unit(session, unit_id)
-    given = {name: value for name, value in asdict(facts).items() if value is not None}
+    facts = {
+        "applicant_kind": applicant_kind,
+        "foreign_share": foreign_share,
+        "credit": credit,
+        "certs": None if certs is None else sorted(certs),
+    }
+    given = {name: value for name, value in facts.items() if value is not None}
     for name, value in given.items():
-        setattr(unit, name, list(value) if name == "certs" else value)
+        setattr(unit, name, value)
     session.add(unit)
     record(session, subject=f"unit:{unit_id}", kind="unit:change", by=by, now=now, facts=given)
     return unit

@@ -116,16 +116,6 @@ class Fault:
     blanks: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterFacts:
-    """What registers say of a unit, in the words of the lists' vocabulary; None is unknown, no certificates is ()."""
-
-    applicant_kind: str | None
-    foreign_share: float | None
-    credit: str | None
-    certs: tuple[str, ...] | None
-
-
 # ---- unified social credit codes (GB 32100) -------------------------------------------------------------------------
 
 USCC_LETTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"

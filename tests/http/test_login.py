@@ -104,7 +104,8 @@ def test_what_is_missing_or_too_much_is_named(browser):
 
 
 @pytest.mark.parametrize("target", [
-    "//evil.example", "/\\evil.example", "https://evil.example/", "\\\\evil.example", "javascript:alert(1)", "evil", "/\t/evil",
+    "//evil.example", "/\\evil.example", "https://evil.example/", "\\\\evil.example", "javascript:alert(1)", "evil",
+    "/\t/evil",
 ])  # fmt: skip
 def test_the_way_on_never_leaves_the_site(browser, firm, target):
     assert enter_password(browser(), login_of(firm), next=target).location == "/"

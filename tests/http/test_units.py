@@ -39,7 +39,8 @@ def test_anyone_registers_a_unit_and_is_its_manager_at_once(visitor):
 
 
 @pytest.mark.parametrize(("uscc", "words"), [
-    ("91330000755918469F", "校验位不符"), ("9133000075591846", "应为 18 位，现为 16 位"), ("9133000075591846OE", "第 17 位"),
+    ("91330000755918469F", "校验位不符"), ("9133000075591846", "应为 18 位，现为 16 位"),
+    ("9133000075591846OE", "第 17 位"),
     ("", "请填写此项"),
 ])  # fmt: skip
 def test_a_wrong_code_is_told_with_what_is_wrong_and_nothing_typed_is_lost(visitor, uscc, words):

@@ -1,5 +1,6 @@
 """Units, persons and sessions on both databases."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -19,7 +20,6 @@ from service.people.rules import (
     LastManager,
     LoginFailed,
     LoginTaken,
-    RegisterFacts,
     RoleUnfit,
     UsccHeld,
     UsccMissing,
@@ -154,9 +154,9 @@ def test_a_login_is_taken_once_and_the_failed_registration_leaves_nothing(databa
 
 def test_what_a_register_says_is_kept_and_what_it_does_not_say_stays_as_it_was(database):
     unit, _person = register("li.wei")
-    for facts in (RegisterFacts(None, 12.5, "good", ("mlps2", "mlps3")), RegisterFacts(None, None, None, ())):
+    for facts in ({"foreign_share": 12.5, "credit": "good", "certs": ["mlps2", "mlps3"]}, {"certs": []}):
         with db.writing() as session:
-            actions.record_facts(session, unit.id, facts, by="officer", now=clock.now(session))
+            actions.record_facts(session, unit.id, by="officer", now=clock.now(session), **facts)
     with db.reading() as session:
         found = store.unit(session, unit.id)
     assert (found.applicant_kind, found.foreign_share, found.credit, found.certs) == ("enterprise", 12.5, "good", [])
@@ -302,3 +302,31 @@ def test_the_log_holds_no_name_login_or_code(database):
         told = " ".join(str(row.model_dump()) for row in session.exec(select(Event)).all())
     for secret in ("李伟", "李卫", "凌云", "li.wei", "wang.fang", USCC, "营业执照"):
         assert secret not in told
+
+
+def test_two_that_claim_one_code_at_once_are_both_registered_and_in_dispute(database):
+    with ThreadPoolExecutor(8) as pool:
+        units = [unit for unit, _person in pool.map(lambda number: register(f"login{number}"), range(8))]
+    with db.reading() as session:
+        holders = [unit for unit in units if store.unit(session, unit.id).uscc == USCC]
+        disputes = store.disputes_over(session, USCC)
+    assert len(holders) == 1
+    assert {row.claimant_id for row in disputes} == {unit.id for unit in units} - {holders[0].id}
+
+
+def test_two_officers_at_once_confirm_a_disputed_code_for_one_unit_only(database):
+    first, _one = register("li.wei")
+    second, _two = register("wang.fang")
+
+    def attempt(unit_id: str) -> bool:
+        try:
+            confirm(unit_id)
+        except (UsccHeld, UsccMissing):
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(attempt, [first.id, second.id])) == [False, True]
+    with db.reading() as session:
+        verified = [unit_id for unit_id in (first.id, second.id) if store.verified(session, unit_id)]
+        assert [store.holder_of(session, USCC).id] == verified

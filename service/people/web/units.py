@@ -1,6 +1,5 @@
 """The units that wait for an officer of the authority to confirm their evidence."""
 
-from dataclasses import asdict
 from typing import Any
 
 from flask import request
@@ -13,7 +12,7 @@ from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import gettext, pick
 from service.people import actions, store
 from service.people.forms import ConfirmForm
-from service.people.rules import APPLICANT_KINDS, KIND_NAMES, NO_CERTS, RegisterFacts
+from service.people.rules import APPLICANT_KINDS, KIND_NAMES, NO_CERTS
 from service.people.web.session import pages
 from service.policy import engine as policy
 
@@ -55,7 +54,7 @@ def confirm(unit_id: str) -> ResponseReturnValue:
         now = clock.now(session)
         actions.confirm_unit(session, unit_id, evidence=form.evidence, by=who.person_id, now=now)
         if facts := _facts(form):
-            actions.record_facts(session, unit_id, facts, by=who.person_id, now=now)
+            actions.record_facts(session, unit_id, by=who.person_id, now=now, **facts)
     return http.see_other(f"/units/{unit_id}")
 
 
@@ -73,9 +72,10 @@ def _confirm_form() -> ConfirmForm:
     return form
 
 
-def _facts(form: ConfirmForm) -> RegisterFacts | None:
-    facts = RegisterFacts(form.applicant_kind, form.foreign_share, form.credit, _certs(form.certs))
-    return facts if any(value is not None for value in asdict(facts).values()) else None
+def _facts(form: ConfirmForm) -> dict[str, Any]:
+    """Return the facts that the officer filled in."""
+    facts = {**form.model_dump(exclude={"evidence", "certs"}), "certs": _certs(form.certs)}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _certs(chosen: list[str] | None) -> tuple[str, ...] | None:
