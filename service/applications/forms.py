@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from service.applications.rules import Frame, Request, latest_end
 from service.base.forms import Form
-from service.base.i18n import format_date, gettext
+from service.base.i18n import N_, format_date, gettext
 
 OBJECTION = "objection-"  # the page's field for a column's objection is this and the column's name
 MLPS = ("none", "mlps2", "mlps3", "mlps4")
@@ -22,6 +22,25 @@ LONGEST = {
     "security_officer": 60,
     "storage": 200,
     "incidents_note": 1000,
+}
+FORM_WORDS = {
+    "columns": N_("字段"),
+    "verdict_objection": N_("对整体判定的异议"),
+    "period_from": N_("数据起始日期"),
+    "period_to": N_("数据截止日期"),
+    "areas": N_("区域"),
+    "purpose": N_("用途"),
+    "statement": N_("用途说明"),
+    "delivery": N_("提供方式"),
+    "ends_on": N_("使用截止日期"),
+    "cross_border": N_("是否出境或境外访问"),
+    "onward_sharing": N_("是否向他人提供"),
+    "security_officer": N_("数据安全负责人"),
+    "mlps": N_("网络安全等级保护"),
+    "storage": N_("存储地点"),
+    "incidents": N_("近三年安全事件"),
+    "incidents_note": N_("安全事件说明"),
+    "members": N_("接触数据的人员"),
 }
 LONGEST_OBJECTION, LONGEST_MEMBER, LONGEST_AREA = 1000, 40, 60
 MOST_MEMBERS, MOST_AREAS = 100, 200

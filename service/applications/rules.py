@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -344,6 +344,39 @@ def steps_of(route: Mapping[str, Any]) -> tuple[Step, ...]:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
+
+
+class Dated(Protocol):
+    """What a timeline is read from."""
+
+    @property
+    def route(self) -> dict[str, Any]: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def due_at(self) -> datetime | None: ...
+
+
+def timeline(case: Dated, *, now: datetime) -> list[dict[str, Any]]:
+    """Return the route's steps: who holds each, until when, and whether it is done, open, late or still to come."""
+    found = []
+    for number, step in enumerate(case.route.get("steps", [])):
+        here = case.state == State.IN_REVIEW and number == case.step
+        done = number < case.step or case.state in (State.APPROVED, State.GRANTED)
+        found.append(
+            {
+                "role": step["role"],
+                "name": step["name"],
+                "days": step["working_days"],
+                "kind": step["basis"]["kind"],
+                "state": "open" if here else "done" if done else "coming",
+                "due": case.due_at if here else None,
+                "overdue": bool(here and case.due_at and case.due_at < now),
+            }
+        )
+    return found
 
 
 # ---- what is asked -------------------------------------------------------------------------------------------------

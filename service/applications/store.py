@@ -41,6 +41,16 @@ def submitted(session: Session, *, source_unit_id: str | None = None, limit: int
     return session.exec(query.order_by(col(Application.submitted_at).desc()).limit(limit)).all()
 
 
+def listed(session: Session, who: Actor) -> list[Application]:
+    """Return what a person may see: the unit's own, and for officers the submitted ones of their realm."""
+    found = {each.id: each for each in of_unit(session, who.unit_id)} if who.roles & FIRM else {}
+    if who.roles & {Role.AUTHORITY, Role.AUDITOR}:
+        found |= {each.id: each for each in submitted(session)}
+    elif Role.STEWARD in who.roles:
+        found |= {each.id: each for each in submitted(session, source_unit_id=who.unit_id)}
+    return sorted(found.values(), key=lambda each: each.id, reverse=True)
+
+
 def siblings(session: Session, application: Application) -> Sequence[Application]:
     """Return the unit's other submitted applications for the same dataset, newest first."""
     return session.exec(

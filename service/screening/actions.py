@@ -84,7 +84,7 @@ def publish_editions(session: Session, *, now: datetime, by: str = SYSTEM) -> in
 def _gathered(session: Session, ask: Ask, *, now: datetime) -> tuple[Subject, Applicant | None, Held]:
     dataset = store.subject(session, ask.dataset_id)
     if ask.unit_id is None:
-        return dataset, None, Held()
+        return dataset, ask.applicant, Held()
     return dataset, store.applicant(session, ask.unit_id), store.held(session, ask.unit_id, now=now)
 
 

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from service.policy import engine as policy
+from service.policy.engine.folder import read_lists, yaml_files
 from service.policy.rules.calendar import due as count_due
 from service.policy.rules.duties import Grantable, blocking
 from service.policy.rules.facts import read_facts
-from service.policy.rules.judge import judge
+from service.policy.rules.judging import judge
 from service.policy.rules.merging import plain
 from service.policy.rules.models import NegativeList, Obligation
 from service.policy.rules.papers import Reason, Terms
@@ -27,6 +29,19 @@ def judge_now(facts: Mapping[str, Any]) -> dict[str, Any]:
 def judge_by(facts: Mapping[str, Any], bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the verdict on `facts` by lists given whole, as they were stored."""
     return _judge(facts, [NegativeList.of(body) for body in bodies])
+
+
+def judge_with(facts: Mapping[str, Any], lists: Sequence[NegativeList]) -> dict[str, Any]:
+    """Return the verdict on `facts` by given lists."""
+    return _judge(facts, lists)
+
+
+def read_candidates(path: Path) -> list[NegativeList]:
+    """Return the lists in a file or folder; raises PolicyError with every fault."""
+    files, faults = read_lists(yaml_files(path) if path.is_dir() else [path], policy.current().vocabulary)
+    if faults:
+        raise policy.PolicyError(faults)
+    return [file.list for file in files]
 
 
 def editions() -> tuple[NegativeList, ...]:

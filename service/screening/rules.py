@@ -9,8 +9,7 @@ import rfc8785
 
 from service.base.errors import Refusal
 from service.base.i18n import N_
-
-SEMANTICS = "judge/1"  # raised when the judge's own meaning changes; old screenings keep the version they were made by
+from service.policy.rules.judging import SEMANTICS as SEMANTICS
 
 OUTCOMES = {
     "prohibit": N_("禁止提供"),
@@ -80,7 +79,7 @@ class Ask:
     """One request as far as the lists can see it.  None means not said, which is unknown and never harmless.
 
     `filter_columns` are the columns of the row filter: they count as requested.  `incident` is the declared security
-    incident of the last three years.
+    incident of the last three years.  `applicant` stands in where the asker is no unit.
     """
 
     dataset_id: str
@@ -94,6 +93,7 @@ class Ask:
     cross_border: bool | None = None
     onward_sharing: bool | None = None
     incident: bool | None = None
+    applicant: "Applicant | None" = None
 
     def alone(self, column: str) -> "Ask":
         """Return the same request for one column."""
@@ -234,6 +234,26 @@ def _linked(columns: Iterable[Column], tags: Iterable[str], held: Held) -> dict[
     own = {column.semantic for column in columns}
     known = None if None in own or held.semantics is None else sorted({s for s in own if s} | held.semantics)
     return {"linked_columns": known, "linked_tags": sorted(set(tags) | held.tags)}
+
+
+def for_everybody(dataset_id: str, columns: Iterable[str]) -> Ask:
+    """Return what standing public data amounts to: anybody, from anywhere, keeping it, passing it on.
+
+    The widest reading of every fact that an applicant would declare.  Its purpose is public use: no list can forbid a
+    purpose to the unknown reader of data that is open to all, which is why only data that is clean at level 1 is.
+    """
+    return Ask(
+        dataset_id=dataset_id,
+        columns=tuple(columns),
+        purpose="product.public_app",
+        statement="向社会公开",
+        delivery="download",
+        retention_days=36_500,
+        cross_border=True,
+        onward_sharing=True,
+        incident=False,
+        applicant=Applicant(kind="individual", foreign_share=100, certs=(), credit="good"),
+    )
 
 
 # ---- reading a verdict ---------------------------------------------------------------------------------------------

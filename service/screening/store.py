@@ -7,6 +7,7 @@ from service.base.db import Session, col, select
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
 from service.grants import store as grants
+from service.grants.tables import Grant
 from service.people import store as people
 from service.screening.rules import APPLICANT_KINDS, Applicant, Column, Held, Subject
 from service.screening.tables import ListEdition, Screening
@@ -74,6 +75,15 @@ def screenings(session: Session, *, after: str = "", limit: int = 500) -> Sequen
 def of_subject(session: Session, name: str) -> Sequence[Screening]:
     """Return the screenings of a case or a dataset, newest first."""
     return session.exec(select(Screening).where(Screening.subject == name).order_by(col(Screening.id).desc())).all()
+
+
+def screenings_of_live_grants(session: Session, *, now: datetime) -> list[tuple[Grant, Screening]]:
+    """Return the grants in force at `now`, suspended ones too, each with the screening that it rests on."""
+    found = session.exec(
+        select(Grant).where(Grant.starts_at <= now, Grant.ends_at > now).order_by(col(Grant.id))
+    ).all()
+    pairs = ((grant, session.get(Screening, str(grant.rests_on["screening"]))) for grant in found)
+    return [(grant, row) for grant, row in pairs if row is not None]
 
 
 def editions(session: Session) -> Sequence[ListEdition]:
