@@ -129,7 +129,8 @@ def test_jobs_run_until_told_to_stop(database, tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_process_ends_on_a_signal(sqlite, tmp_path, number):
     code = (
-        "import sys; from service import scheduler; from service.base import db; from service.base.settings import Settings;"
+        "import sys; from service import scheduler; from service.base import db;"
+        "from service.base.settings import Settings;"
         "db.connect(sys.argv[1]); print('ready', flush=True);"
         "scheduler.run_jobs(Settings(home=sys.argv[2]))"
     )
