@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from service.audit import jobs as audit
 from service.base import clock, db, leases, log
 from service.base.settings import Settings
+from service.grants import jobs as grants
 from service.notices import jobs as notices
 from service.people import jobs as people
 
@@ -41,6 +42,9 @@ class Job:
 JOBS: tuple[Job, ...] = (
     Job("audit-seal", 1, lambda settings: audit.seal(settings.home)),
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
+    Job("grants-views", 2, lambda _settings: grants.build_missing()),
+    Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
+    Job("grants-suspensions", 60, lambda _settings: grants.flag_unconfirmed_suspensions()),
     Job("sessions-forget", 3_600, lambda _settings: people.forget_sessions()),
 )
 

@@ -25,6 +25,7 @@ KINDS: dict[str, str] = {
     "application:narrow": N_("申请·缩减后同意"),
     "application:return": N_("申请·退回补正"),
     "application:refuse": N_("申请·不予开放"),
+    "application:sign": N_("申请·签署"),
     "agreement:offer": N_("协议·送交"),
     "agreement:sign": N_("协议·签署"),
     "client:create": N_("应用系统·新建"),

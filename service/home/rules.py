@@ -20,12 +20,6 @@ def working_days_before(now: datetime, days: int, *, works: Works) -> datetime:
     return datetime.combine(day, time.min, BEIJING).astimezone(UTC)
 
 
-def working_days_between(now: datetime, due: datetime, *, works: Works) -> int:
-    """Return how many working days after today are left until `due`, a deadline at 24:00; 0 on the last day and past it."""
-    day, last = now.astimezone(BEIJING).date(), (due - timedelta(seconds=1)).astimezone(BEIJING).date()
-    return sum(works(day + timedelta(days=n)) for n in range(1, (last - day).days + 1))
-
-
 def refusals_by_clause(verdicts: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
     """Return how many refusals each rule had a hand in, most first; "" stands for those that no rule asked for."""
     counted: Counter[str] = Counter()
@@ -83,7 +77,7 @@ DEMO_CASE: dict[str, Any] = {
     "client": "停车周转分析平台",
     "draft": {
         "columns": ["lot_id", "entry_time", "duration_min"],
-        "purpose": "ai.analysis",
+        "purpose": "analytics.operations",
         "statement": "分析停车场分时段周转率，改进停车诱导。",
         "delivery": "download",
         "cross_border": "no",

@@ -1,6 +1,6 @@
 """Pages that join nouns: home, dataset, grants, inbox, public register."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -12,6 +12,7 @@ from service.base import blobs, clock, db, http
 from service.base.access import FIRM, OFFICERS, Role, caller, caller_or_none, requires
 from service.base.db import Session
 from service.base.errors import NotFound, Refusal
+from service.base.i18n import current
 from service.catalogue import store as catalogue
 from service.catalogue.rules import DATA_DOMAINS, UPDATE_CYCLES
 from service.catalogue.tables import Dataset
@@ -25,12 +26,14 @@ from service.oauth import store as clients
 from service.oauth.web import SCRIPTS, script_text
 from service.people import store as people
 from service.policy import engine as policy
+from service.policy.rules.calendar import working_days_between
 from service.screening import actions as screening
 from service.screening.rules import Ask
 
 pages = Blueprint("home", __name__)
 
 FIRST_ROWS = 10
+INSTANT = timedelta(microseconds=1)  # a deadline at 24:00 falls on the day before
 REGISTER_AFTER = 5  # working days that a unit has to mark trade secrets before its grant is shown (assumption)
 
 
@@ -131,7 +134,7 @@ def register() -> ResponseReturnValue:
     """Show the public register: grants after the holding period, refusals as statistics and without names."""
     with db.reading() as session:
         now = clock.now(session)
-        cutoff = rules.working_days_before(now, REGISTER_AFTER, works=policy.current().works)
+        cutoff = rules.working_days_before(now, REGISTER_AFTER, works=policy.current().calendar.works)
         entries = [
             _entry(session, one, now=now)
             | {"purpose": _purpose(one.grant.purpose), "editions": _editions(session, one)}
@@ -212,7 +215,7 @@ def _entry(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
 
 
 def _purpose(code: str) -> str:
-    return policy.current().vocabulary.label("purposes", code)
+    return policy.current().vocabulary.label("purposes", code, current())
 
 
 def _editions(session: Session, one: Granted) -> list[str]:
@@ -221,7 +224,7 @@ def _editions(session: Session, one: Granted) -> list[str]:
 
 def _case(session: Session, work: Work, *, now: datetime) -> dict[str, Any]:
     case = work.application
-    left = rules.working_days_between(now, case.due_at, works=policy.current().works) if case.due_at else 0
+    left = working_days_between(now, case.due_at - INSTANT, works=policy.current().calendar.works) if case.due_at else 0
     return {
         "application": case,
         "unit": people.unit(session, case.unit_id),
