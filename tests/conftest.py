@@ -6,14 +6,12 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from service.base import blobs, clock, db, i18n
-from service.migrations import TABLES
+from service.migrations import load_tables
 from tests import servers
 
 ENGINES = ("sqlite", "postgresql")
@@ -146,9 +144,7 @@ def _as_found() -> Iterator[None]:
 
 
 def _make_schema(url: str) -> None:
-    for name in TABLES:
-        if find_spec(f"service.{name}"):
-            import_module(f"service.{name}")
+    load_tables()
     engine = db.make_engine(url)
     db.metadata.create_all(engine)
     engine.dispose()
