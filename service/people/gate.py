@@ -29,9 +29,9 @@ def authenticate(login: str, password: str, *, address: str, pepper: bytes, now:
     network = network_of(address)
     with db.reading() as session:
         person = store.person_by_login(session, login)
-        known = person is not None and store.came_from(
-            session, person.id, origin_of(address, pepper), since=now - KNOWN_FOR
-        )
+        # Asked for nobody too, so that an unknown login takes as long as a known one.
+        someone, origin = person.id if person is not None else "", origin_of(address, pepper)
+        known = store.came_from(session, someone, origin, since=now - KNOWN_FOR)
     _demand_patience(login, network, known=known)
     stored = person.password_hash if person is not None and person.disabled_at is None else None
     if engine.verify(stored, password) and person is not None:

@@ -170,6 +170,13 @@ def add_person(session: Session, values: dict[str, object]) -> bool:
     return insert_or_ignore(session, Person, **values)
 
 
+def renew_hash(session: Session, person_id: str, *, old: str, new: str) -> None:
+    """Put a stronger hash of the same password in place of `old`, unless the password was changed meanwhile."""
+    session.execute(
+        update(Person).where(col(Person.id) == person_id, col(Person.password_hash) == old).values(password_hash=new)
+    )
+
+
 def set_roles(session: Session, person_id: str, roles: Iterable[Role]) -> None:
     """Make `roles` all the roles of a person."""
     session.execute(delete(PersonRole).where(col(PersonRole.person_id) == person_id))

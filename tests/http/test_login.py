@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher
 
 from service.base import cache, clock, db
 from service.base.db import select
 from service.base.roles import Role
-from service.people import gate
+from service.people import engine, gate
 from service.people.tables import LoginSession, Person
 from tests.http.conftest import PASSWORD
 
@@ -232,6 +233,26 @@ def test_many_addresses_against_one_login_leave_its_owner_in(browser, firm):
     assert enter_password(stranger, login_of(firm)).status_code == 429
     travelling = from_address(browser(), "192.0.2.44")
     assert enter_password(travelling, login_of(firm)).status_code == 303
+
+
+def test_when_too_many_passwords_are_checked_at_once_one_is_asked_to_come_again(browser, firm, monkeypatch):
+    monkeypatch.setattr(engine, "PATIENCE", 0.01)
+    with engine._slot(), engine._slot():
+        answer = enter_password(browser(), login_of(firm))
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert enter_password(browser(), login_of(firm)).status_code == 303
+
+
+def test_a_hash_of_weaker_parameters_is_renewed_at_login(browser, firm):
+    weak = PasswordHasher(time_cost=1, memory_cost=8_192, parallelism=1).hash(PASSWORD)
+    with db.writing() as session:
+        session.get(Person, firm.person_id).password_hash = weak
+    assert enter_password(browser(), login_of(firm)).status_code == 303
+    with db.reading() as session:
+        stored = session.get(Person, firm.person_id).password_hash
+    assert stored != weak
+    assert engine.verify(stored, PASSWORD)
+    assert firm.get("/api/v1/me").status_code == 200
 
 
 # ---- sessions of one's own ------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from service.base.access import Role, caller_or_none, requires
 from service.base.errors import Invalid
 from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import gettext
-from service.people import actions, engine, gate
+from service.people import actions, engine, gate, store
 from service.people.forms import LoginForm
 from service.people.rules import ROLE_NAMES, LoginFailed
 from service.people.tables import Person
@@ -68,7 +68,7 @@ def _begin(person: Person, password: str) -> str:
     with db.writing() as session:
         now = clock.now(session)
         if newer:
-            actions.change_password(session, person.id, password_hash=newer, by=person.id, now=now)
+            store.renew_hash(session, person.id, old=person.password_hash, new=newer)
         return begin(session, person.id, now=now)
 
 
