@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.base.errors import Refusal
+from service.base.errors import NotFound, Refusal
 from service.base.i18n import N_
 
 MAX_LIMIT = 10_000
@@ -46,12 +46,10 @@ class CursorExpired(Refusal):
     detail = N_("数据或授权已有变动，请从第一页重新读取。")
 
 
-class ViewMissing(Refusal):
+class ViewMissing(NotFound):
     """The dataset has no data that may be read without a grant, or the dataset has none at all."""
 
-    code = "not-found"
-    title = N_("没有可读取的数据")
-    status = 404
+    detail = N_("没有可读取的数据")
 
 
 @dataclass(frozen=True, slots=True)
