@@ -5,9 +5,10 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, MetaData, create_engine, event, insert
+from sqlalchemy import JSON, Connection, DateTime, Dialect, Engine, Insert, MetaData, create_engine, event, insert
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
@@ -109,11 +110,18 @@ def writing() -> Iterator[Session]:
 
 def insert_or_ignore(session: Session, table: type[SQLModel], **values: object) -> bool:
     """Insert one row; False when a row with one of its unique keys is there already (another replica won)."""
-    statement = insert_on_postgresql if session.get_bind().dialect.name == "postgresql" else insert_on_sqlite
-    insertion = statement(table).values(**values).on_conflict_do_nothing()
+    statement = _insertion(table, session.get_bind().dialect.name)
     # Without the option SQLAlchemy does not count the rows of an INSERT on PostgreSQL.
-    result: CursorResult[Any] = session.exec(insertion, execution_options={"preserve_rowcount": True})
+    result: CursorResult[Any] = session.execute(statement, values, execution_options={"preserve_rowcount": True})  # type: ignore[assignment]
     return result.rowcount == 1
+
+
+@cache
+def _insertion(table: type[SQLModel], dialect: str) -> Insert:
+    """Return the statement, made once: making it anew costs more than running it."""
+    insertion = insert_on_postgresql if dialect == "postgresql" else insert_on_sqlite
+    statement: Insert = insertion(table.metadata.tables[str(table.__tablename__)]).on_conflict_do_nothing()
+    return statement
 
 
 def insert_many(session: Session, table: type[SQLModel], rows: list[Mapping[str, object]]) -> None:
