@@ -43,14 +43,14 @@ def import_dataset(
     columns = _columns(manifest)
     found = store.find(session, manifest.id)
     if found is None:
-        found = Dataset(id=manifest.id, created_at=now, updated_at=now, **_values(manifest))
+        found = Dataset(id=manifest.id, created_at=now, updated_at=now, **_values(manifest, data))
         session.add(found)
         session.flush()
     elif _unchanged(session, found, manifest, columns, data):
         return found
     else:
         _refuse_lowering(session, found, manifest, columns)
-        store.move(session, found, now=now, state=DatasetState.DRAFT.value, **_values(manifest))
+        store.move(session, found, now=now, state=DatasetState.DRAFT.value, **_values(manifest, data))
     store.replace_columns(session, found.id, columns)
     store.replace_words(session, found.id, _words(session, found, columns))
     number = _add_version(session, found.id, data, now=now)
@@ -138,7 +138,7 @@ def _unchanged(
 ) -> bool:
     newest = store.latest_or_none(session, found.id)
     same_data = newest is not None and newest.sha256 == data.sha256
-    same_entry = all(getattr(found, name) == value for name, value in _values(manifest).items())
+    same_entry = all(getattr(found, name) == value for name, value in _values(manifest, data).items())
     before = [column.model_dump() for column in store.columns(session, found.id)]
     return same_data and same_entry and before == [column.model_dump() for column in columns]
 
@@ -170,12 +170,12 @@ def _columns(manifest: Manifest) -> list[DatasetColumn]:
     ]  # fmt: skip
 
 
-def _values(manifest: Manifest) -> dict[str, Any]:
-    """Return the manifest as values of the dataset's row."""
+def _values(manifest: Manifest, data: StoredData) -> dict[str, Any]:
+    """Return the manifest as values of the dataset's row; a row is a record unless the manifest counts otherwise."""
     basis = manifest.basis
     plain = (
         "data_domain", "key_domain", "update_cycle", "level", "tags", "subjects", "record_unit", "spatial_m",
-        "temporal_min", "records", "time_column", "area_column", "public_columns", "synthetic",
+        "temporal_min", "time_column", "area_column", "public_columns", "synthetic",
     )  # fmt: skip
     texts = {
         "title": manifest.title, "summary": manifest.summary, "source_note": manifest.source.note,
@@ -186,6 +186,7 @@ def _values(manifest: Manifest) -> dict[str, Any]:
         **{name: getattr(manifest, name) for name in plain},
         **{f"{name}_zh": text.zh if text else "" for name, text in texts.items()},
         **{f"{name}_en": text.en if text else "" for name, text in texts.items()},
+        "records": data.rows if manifest.records is None else manifest.records,
         "openness": manifest.openness.value,
         "source_unit_id": manifest.source_unit,
         "licence": manifest.licence.name,

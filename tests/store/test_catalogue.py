@@ -16,6 +16,8 @@ from service.base.settings import resource_dir
 from service.catalogue import actions, jobs, store
 from service.catalogue.commands import datasets
 from service.catalogue.engine import samples, synthetic, words
+from service.catalogue.engine.manifests import read
+from service.catalogue.forms import Assessment, ColumnEntry, Derivation, Manifest
 from service.catalogue.rules import BadData, GradeLowered, NotPublishable
 from service.catalogue.tables import Dataset
 from service.people import actions as people
@@ -103,7 +105,7 @@ def kinds_of(subject):
 
 def test_an_import_makes_a_draft_with_one_version_of_typed_data(upload):
     found = upload("lot,spaces,opened\nA,5,2026-01-02\nB,,2026-03-04\n")
-    assert (found.state, found.version, found.level) == ("draft", 1, 2)
+    assert (found.state, found.version, found.level, found.records) == ("draft", 1, 2, 2)
     with db.reading() as session:
         version = store.latest(session, "lots")
         assert [column.name for column in store.columns(session, "lots")] == ["lot", "spaces", "opened"]
@@ -347,9 +349,6 @@ def test_synthetic_tables_are_the_same_bytes_each_time(name, tmp_path):
 
 
 def test_the_tours_dataset_is_the_one_we_know(tmp_path):
-    from service.catalogue.engine.manifests import read
-    from service.catalogue.forms import Manifest
-
     blobs.connect(f"file://{tmp_path / 'store'}")
     file = next(one for one in samples() if one.stem == "parking-records")
     data = jobs.store_data(read(file, Manifest), file.parent)
@@ -390,3 +389,10 @@ def test_the_samples_ship_with_source_and_licence():
     assert len(data) == 4
     assert all(name in licences for name in data)
     assert sum(Path(folder / name).stat().st_size for name in data) < 9 << 20
+
+
+def test_the_documents_name_every_key_of_a_manifest():
+    text = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
+    models = (Manifest, ColumnEntry, Derivation, Assessment)
+    keys = {name for model in models for name in model.model_fields}
+    assert not sorted(key for key in keys if f"`{key}`" not in text)

@@ -85,7 +85,7 @@ def load(source: Path, folder: Path, wanted: Sequence[Wanted], *, time_column: s
     else:
         _transcode(source, copy)
     target = folder / "data.parquet"
-    connection = _connection()
+    connection = _connection(folder)
     try:
         relation, types = _open_parquet(connection, copy, wanted) if parquet else _open_csv(copy, wanted)
         values = [_value(f"c{n}", types[n - 1], column.type) for n, column in enumerate(wanted, 1)]
@@ -97,12 +97,19 @@ def load(source: Path, folder: Path, wanted: Sequence[Wanted], *, time_column: s
         copy.unlink(missing_ok=True)
 
 
-def _connection() -> "DuckDBPyConnection":
+def _connection(folder: Path) -> "DuckDBPyConnection":
+    """Return a DuckDB that sees nothing but `folder` and cannot be told otherwise.
+
+    One thread keeps the row order and makes the bytes the same each time.
+    """
     import duckdb
 
-    # One thread keeps the row order and makes the bytes the same each time.
     connection = duckdb.connect(config={"threads": 1, "memory_limit": "1GB", "autoinstall_known_extensions": False})
     connection.execute("SET TimeZone = 'Asia/Shanghai'")
+    connection.execute(f"SET temp_directory = {_quoted(folder)}")
+    connection.execute(f"SET allowed_directories = [{_quoted(folder)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
     return connection
 
 
