@@ -26,7 +26,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "audit.api",
     ),
     "oauth": ("oauth.api",),
-    "data": ("data.api", "data.web"),
+    "data": ("data.api",),
 }  # fmt: skip
 ALL_PARTS = frozenset(PARTS)
 
