@@ -1,7 +1,7 @@
 """What may happen to grants and their views: one change and its audit event each; no commit, no Flask."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -60,21 +60,27 @@ def issue(
         id=new_id(now), unit_id=unit_id, dataset_id=dataset_id, application_id=application_id, columns=list(columns),
         row_filter=dict(row_filter), transforms=[dict(step) for step in transforms], delivery=list(delivery),
         purpose=purpose, starts_at=begin, ends_at=ends_at, dataset_version=dataset_version, rests_on=dict(rests_on),
-        created_at=now,
+        semantics={}, created_at=now,
     )  # fmt: skip
-    digest = recipe_of(session, grant).digest()
+    recipe = _recipe(session, dataset_id, dataset_version, columns, row_filter)
+    grant.semantics = dict(zip(recipe.columns, recipe.semantics, strict=True))
     session.add(grant)
     _record(
         session, grant, "grant:issue", by=by, now=now, application=application_id, dataset=dataset_id,
-        dataset_version=dataset_version, recipe=digest, screening=rests_on["screening"],
+        dataset_version=dataset_version, recipe=recipe.digest(), screening=rests_on["screening"],
     )  # fmt: skip
     _tell_unit(session, grant, "grant-issued", now=now, day=rules.last_day(ends_at).isoformat())
     return grant
 
 
 def recipe_of(session: Session, grant: Grant) -> Recipe:
-    """Return what the view of a grant holds."""
-    return _recipe(session, grant.dataset_id, grant.dataset_version, grant.columns, grant.row_filter)
+    """Return what the view of a grant holds.
+
+    Its columns are measured as what they were judged as: a column that is recorded as something worse later does not
+    make worse values fit for a grant that was won before.
+    """
+    found = _recipe(session, grant.dataset_id, grant.dataset_version, grant.columns, grant.row_filter)
+    return replace(found, semantics=tuple(grant.semantics.get(name) for name in found.columns))
 
 
 # ---- suspension -----------------------------------------------------------------------------------------------------
@@ -217,7 +223,7 @@ def settle_quarantined(session: Session, claimed: Claimed, reasons: Sequence[str
     if settled:
         codes = sorted({reason.split(":")[0] for reason in reasons})
         _record_view(session, claimed, "view:quarantine", now=now, reasons=codes)
-        _tell_stewards(session, claimed.recipe, "view-quarantined", now=now, reasons=note)
+        _tell_stewards(session, claimed, "view-quarantined", now=now, reasons=note)
     return settled
 
 
@@ -236,12 +242,14 @@ def note_failed_build(session: Session, claimed: Claimed, fault: str, *, now: da
 
 def _record_view(session: Session, claimed: Claimed, kind: str, *, now: datetime, **facts: object) -> None:
     subject, told = f"view:{claimed.view_id}", {"recipe": claimed.recipe.digest(), **facts}
-    record(session, subject=subject, version=1, kind=kind, by=SYSTEM, now=now, facts=told)
+    record(session, subject=subject, kind=kind, by=SYSTEM, now=now, facts=told)
 
 
 def _claim(session: Session, recipe: Recipe, *, subject: str, grant: Grant | None, now: datetime) -> Claimed | None:
     values = _values(recipe, subject, grant, now=now)
-    row = store.claim_view(session, values, retake_before=now - rules.RETAKE_AFTER)
+    # Publishing is a person's act after a screening of its own: it looks at a quarantined view again.
+    retake_before = now - rules.RETAKE_AFTER
+    row = store.claim_view(session, values, retake_before=retake_before, quarantined=grant is None)
     if row is None:
         return None
     source = catalogue.version(session, recipe.dataset_id, recipe.dataset_version)
@@ -301,10 +309,10 @@ def _tell_officers(session: Session, grant: Grant, kind: str, *, now: datetime, 
     notices.put(session, kind=kind, to_unit=source, to_role=Role.STEWARD, facts=about, now=now)
 
 
-def _tell_stewards(session: Session, recipe: Recipe, kind: str, *, now: datetime, **facts: object) -> None:
-    source = catalogue.dataset(session, recipe.dataset_id).source_unit_id
-    about = _about_dataset(session, recipe, **facts)
-    notices.put(session, kind=kind, to_unit=source, to_role=Role.STEWARD, facts=about, now=now)
+def _tell_stewards(session: Session, claimed: Claimed, kind: str, *, now: datetime, **facts: object) -> None:
+    source = catalogue.dataset(session, claimed.recipe.dataset_id).source_unit_id
+    about, key = _about_dataset(session, claimed.recipe, **facts), f"{kind}:{claimed.view_id}"
+    notices.put(session, kind=kind, to_unit=source, to_role=Role.STEWARD, facts=about, now=now, key=key)
 
 
 def _about(session: Session, grant: Grant, **facts: object) -> dict[str, object]:

@@ -94,7 +94,7 @@ class ViewHeld(Unavailable):
     code = "version-held"
     title = N_("数据文件暂缓提供")
     status = 503
-    detail = N_("数据文件在放行前的检测中发现问题，已暂缓提供并告知数源单位核查；处理后无需重新申请。")
+    detail = N_("数据文件在放行前的检测中发现问题，已暂缓提供并告知数源单位核查；字段重新定级后须重新申请。")
 
 
 class NotEnforceable(Refusal):
@@ -201,8 +201,8 @@ class BadRecipe(ValueError):
 class Recipe:
     """What a view holds of one dataset version: columns in order, and rows by period (both days included) and areas.
 
-    `hidden` are the dataset's other columns, `semantics` the recorded meaning of the chosen ones, `types` their
-    declared types: the measuring needs them.
+    `hidden` are the dataset's other columns, `semantics` what the chosen ones were judged as, `types` their declared
+    types: the measuring needs them.
     """
 
     dataset_id: str

@@ -193,9 +193,9 @@ def public_view(session: Session, dataset_id: str) -> ReleasedView | None:
 
 
 def without_view(session: Session, *, now: datetime, retake_before: datetime, limit: int) -> Sequence[str]:
-    """Return the ids of grants that have not ended and whose view nobody is building; oldest first.
+    """Return the ids of grants that have not ended and whose view nobody has made or is making; oldest first.
 
-    A quarantined view counts as made: a person looks at it.  A claim from before `retake_before` counts as nobody.
+    A quarantined view counts as made: a person looks at it.  A claim from before `retake_before` counts as nobody's.
     """
     made = (
         exists()
@@ -209,21 +209,25 @@ def without_view(session: Session, *, now: datetime, retake_before: datetime, li
     ).all()
 
 
-def claim_view(session: Session, values: dict[str, object], *, retake_before: datetime) -> ReleasedView | None:
+def claim_view(
+    session: Session, values: dict[str, object], *, retake_before: datetime, quarantined: bool = False
+) -> ReleasedView | None:
     """Return the row to build, claimed at values["claimed_at"]; None when it is made or somebody is at it.
 
-    A claim that is older than `retake_before` is taken over, and its first owner can no longer settle it.
+    A claim from before `retake_before` is taken over, and its first owner can no longer settle it.  With `quarantined`
+    a view that was held back is made and measured again.
     """
     if insert_or_ignore(session, ReleasedView, **values):
         return view(session, str(values["id"]))
-    there = same_view(session, values)
-    if there is None:
+    if (there := same_view(session, values)) is None:
         return None
+    free = (col(ReleasedView.state) == ViewState.BUILDING) & (col(ReleasedView.claimed_at) <= retake_before)
+    if quarantined:
+        free = free | (col(ReleasedView.state) == ViewState.QUARANTINED)
     retake = (
         update(ReleasedView)
-        .where(col(ReleasedView.id) == there.id, col(ReleasedView.state) == ViewState.BUILDING)
-        .where(col(ReleasedView.claimed_at) == there.claimed_at, col(ReleasedView.claimed_at) <= retake_before)
-        .values(claimed_at=values["claimed_at"], tries=there.tries + 1)
+        .where(col(ReleasedView.id) == there.id, col(ReleasedView.claimed_at) == there.claimed_at, free)
+        .values(state=ViewState.BUILDING.value, claimed_at=values["claimed_at"], tries=there.tries + 1)
     )
     if session.execute(retake).rowcount != 1:  # type: ignore[attr-defined]
         return None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from service.base.db import Document, UTCDateTime
@@ -23,6 +23,7 @@ class Grant(SQLModel, table=True):
     dataset_id: str = Field(index=True, max_length=64)
     application_id: str = Field(max_length=32, description="the application that won it")
     columns: list[str] = Field(sa_type=Document, description="in the order of the view")
+    semantics: dict[str, str | None] = Field(sa_type=Document, description="what each column was judged as")
     row_filter: dict[str, Any] = Field(sa_type=Document, description='{"from", "to", "areas"}, each optional')
     transforms: list[dict[str, Any]] = Field(sa_type=Document)
     delivery: list[str] = Field(sa_type=Document, description="download, api")
@@ -87,10 +88,10 @@ class ReleasedView(SQLModel, table=True):
     rows: int = Field(default=0)
     parquet_key: str = Field(default="", max_length=100)
     parquet_sha256: str = Field(default="", max_length=64)
-    parquet_bytes: int = Field(default=0)
+    parquet_bytes: int = Field(default=0, sa_type=BigInteger)
     csv_key: str = Field(default="", max_length=100)
     csv_sha256: str = Field(default="", max_length=64)
-    csv_bytes: int = Field(default=0)
+    csv_bytes: int = Field(default=0, sa_type=BigInteger)
     built_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     serves_from: datetime | None = Field(default=None, sa_type=UTCDateTime)
     note: str | None = Field(default=None, max_length=500, description="reasons of a quarantine, or the last fault")

@@ -17,6 +17,7 @@ import pytest
 from service.audit.tables import Event
 from service.base import blobs, clock, db
 from service.catalogue import store as catalogue
+from service.catalogue.tables import DatasetColumn
 from service.grants import actions, engine, jobs, rules, store
 from service.grants.rules import BadRecipe, Described, ViewBuilding, ViewHeld
 from service.grants.tables import ReleasedView
@@ -427,6 +428,44 @@ def test_a_view_worse_than_its_verdict_is_quarantined_and_the_stewards_are_told(
         assert store.view_state(session, grant.id) == "quarantined"
         told = session.exec(db.select(Outbox).where(Outbox.kind == "view-quarantined")).all()
     assert [(entry.to_unit, entry.to_role) for entry in told] == [("source", "steward")]
+
+
+def test_a_column_graded_worse_later_does_not_make_plates_fit_for_a_grant_won_before(ready, tmp_path):
+    smuggled = granted.records(50)
+    smuggled = smuggled.set_column(4, "vehicle_type", smuggled["plate"])
+    with db.writing() as session:
+        session.add(granted.version(DATASET, 2, smuggled, tmp_path))
+        grant = granted.issue(session, dataset_version=2)
+        session.flush()
+        _record_as(session, "vehicle_type", "vehicle.plate")
+    assert jobs.build_missing() == 0
+    _later(60 * 24 * 3)
+    assert jobs.build_missing() == 0
+    assert _view(grant) is None
+
+
+def test_publishing_again_measures_a_quarantined_public_view_again(ready, tmp_path):
+    phones = granted.records(50).set_column(1, "lot_id", pa.array([f"1380000{n:04d}" for n in range(50)]))
+    with db.writing() as session:
+        session.add(granted.version(DATASET, 2, phones, tmp_path))
+    for _ in range(2):
+        with pytest.raises(ViewHeld):
+            jobs.build_public_view(DATASET, ["lot_id"])
+    with db.writing() as session:
+        _record_as(session, "lot_id", "org.phone")
+    view = jobs.build_public_view(DATASET, ["lot_id"])
+    assert view.rows == 50
+    with db.reading() as session:
+        events = session.exec(db.select(Event).where(Event.subject == f"view:{view.id}").order_by(Event.version)).all()
+        told = session.exec(db.select(Outbox).where(Outbox.kind == "view-quarantined")).all()
+    assert [event.kind for event in events] == ["view:quarantine", "view:quarantine", "view:ready"]
+    assert len(told) == 1
+
+
+def _record_as(session, name, semantic):
+    column = session.get(DatasetColumn, (DATASET, name))
+    column.semantic = semantic
+    session.add(column)
 
 
 def test_the_public_view_is_built_at_once_and_the_same_recipe_not_twice(ready):
