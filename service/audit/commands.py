@@ -84,7 +84,6 @@ def describe(fault: Fault) -> str:
 
 def _seal(home: Path) -> None:
     try:
-        while jobs.seal(home):
-            pass
+        jobs.seal(home)
     except engine.KeyMissing as fault:
         raise click.ClickException(gettext(NO_KEY, fault=fault)) from None

@@ -16,6 +16,10 @@ def seal(home: Path) -> int:
         if not store.has_unsealed(session):
             return 0
         begun = store.head(session) is not None
-    signer = engine.signer(home, make=not begun)
-    with db.writing() as session:
-        return actions.seal(session, signer=signer, now=clock.now(session))
+    signer, sealed = engine.signer(home, make=not begun), 0
+    while True:
+        with db.writing() as session:
+            count = actions.seal(session, signer=signer, now=clock.now(session))
+        sealed += count
+        if count < actions.SEAL_LIMIT:
+            return sealed

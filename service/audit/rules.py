@@ -17,8 +17,6 @@ from service.base.i18n import N_
 # Every act that the log may tell, and what people call it.  A word that is not here is refused, so that each act is
 # documented once.
 KINDS: dict[str, str] = {
-    "application:create": N_("申请·新建"),
-    "application:save": N_("申请·保存"),
     "application:submit": N_("申请·提交"),
     "application:withdraw": N_("申请·撤回"),
     "application:approve": N_("申请·同意"),
@@ -37,13 +35,11 @@ KINDS: dict[str, str] = {
     "dataset:import": N_("数据集·导入"),
     "dataset:publish": N_("数据集·发布"),
     "edition:publish": N_("负面清单·发布版本"),
-    "screening:judge": N_("负面清单·筛查"),
     "grant:issue": N_("授权·授予"),
     "grant:suspend": N_("授权·暂停"),
     "grant:confirm": N_("授权·确认暂停"),
     "grant:lift": N_("授权·恢复"),
     "grant:revoke": N_("授权·撤销"),
-    "grant:end": N_("授权·到期"),
     "view:ready": N_("数据视图·可用"),
     "view:quarantine": N_("数据视图·隔离"),
     "unit:register": N_("单位·登记"),
@@ -60,7 +56,6 @@ KINDS: dict[str, str] = {
     "person:disable": N_("人员·停用"),
     "session:begin": N_("会话·登录"),
     "session:end": N_("会话·退出"),
-    "session:refuse": N_("会话·登录未成功"),
     "service:restore": N_("系统·从备份恢复"),
     "service:check": N_("系统·核对恢复结果"),
     "service:open": N_("系统·重新开放数据"),
@@ -362,6 +357,7 @@ FAULTS = {
     "event-stray": N_("事件 %(event)s（%(subject)s 第 %(version)s 版）不是由系统写入的"),
     "event-missing": N_("第 %(position)s 个叶子的事件 %(event)s 不见了"),
     "event-changed": N_("事件 %(event)s（%(subject)s 第 %(version)s 版）被改动"),
+    "event-lost": N_("等待封存的事件 %(event)s 不见了"),
     "leaf-missing": N_("缺少第 %(position)s 个叶子"),
     "leaf-changed": N_("第 %(position)s 个叶子与事件 %(event)s 不符"),
     "tile-changed": N_("第 %(position)s 个叶子所在的子树散列不符"),

@@ -194,6 +194,12 @@ def first_stray(session: Session) -> Event | None:
     return session.exec(query).first()
 
 
+def first_lost(session: Session) -> str | None:
+    """Return the first event that waits for the sealer and is not there any more."""
+    query = select(Unsealed.event_id).outerjoin(Event, col(Event.id) == col(Unsealed.event_id))
+    return session.exec(query.where(col(Event.id).is_(None)).order_by(col(Unsealed.event_id)).limit(1)).first()
+
+
 def _missing(versions: Iterable[int]) -> int:
     expected = 1
     for version in versions:

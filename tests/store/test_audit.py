@@ -162,6 +162,21 @@ def test_tampering_is_named(log, home, statement, code, about):
     assert rules.FAULTS[fault.code] % {name: getattr(fault, name) for name in fault.__slots__}
 
 
+def test_an_event_removed_before_it_was_sealed_is_missed(database, home):
+    id = tell("unit:u1", kind="unit:register")
+    tamper("DELETE FROM event")
+    assert check(home).fault == rules.Fault("event-lost", event=id)
+
+
+def test_a_long_queue_is_sealed_in_short_transactions(sqlite, home, monkeypatch):
+    monkeypatch.setattr(actions, "SEAL_LIMIT", 2)
+    for _ in range(5):
+        tell("unit:u1", kind="unit:change")
+    assert jobs.seal(home) == 5
+    with db.reading() as session:
+        assert [head.size for head in store.heads(session)] == [2, 4, 5]
+
+
 def test_the_last_acts_cannot_be_cut_off_together_with_their_head(log, home):
     kept = checkpoint()
     tamper(
