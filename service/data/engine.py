@@ -10,18 +10,26 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+BATCH = 8192  # rows decoded at a time
+
 
 def rows(file: Path, columns: Sequence[str], *, start: int, limit: int) -> list[dict[str, Any]]:
     """Return up to `limit` rows from row `start` (counted from 0) with only `columns`, as JSON values.
 
-    Reads only the row groups that the page touches.
+    Skips whole row groups before the page and stops decoding after it.
     """
     source = pq.ParquetFile(file)
     groups, offset = _groups(source.metadata, start, limit)
-    if not groups:
-        return []
-    table = source.read_row_groups(groups, columns=list(columns)).slice(start - offset, limit)
-    return [dict(zip(columns, row, strict=True)) for row in _values(table.select(list(columns)))]
+    skip, left, found = start - offset, limit, []
+    for batch in source.iter_batches(batch_size=BATCH, row_groups=groups, columns=list(columns)) if groups else ():
+        part = batch.slice(skip, left) if skip < batch.num_rows else None
+        skip = max(0, skip - batch.num_rows)
+        if part is not None:
+            found += [dict(zip(columns, row, strict=True)) for row in _values(part.select(list(columns)))]
+            left -= part.num_rows
+        if not left:
+            break
+    return found
 
 
 def _groups(metadata: pq.FileMetaData, start: int, limit: int) -> tuple[list[int], int]:
@@ -37,7 +45,7 @@ def _groups(metadata: pq.FileMetaData, start: int, limit: int) -> tuple[list[int
     return groups, offset
 
 
-def _values(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+def _values(table: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
     lists = [[_json(value) for value in column.to_pylist()] for column in table.columns]
     return zip(*lists, strict=True)
 

@@ -14,6 +14,7 @@ from service.base.settings import Settings
 
 BLOCKING_THREADS = 16
 BACKLOG = 1024
+BACKPRESSURE = 64  # requests a worker takes in at once; the others wait in the backlog
 
 
 def serve(settings: Settings, *, host: str = "127.0.0.1") -> None:
@@ -31,6 +32,7 @@ def serve(settings: Settings, *, host: str = "127.0.0.1") -> None:
         workers=1 if sqlite else os.cpu_count() or 1,
         blocking_threads=BLOCKING_THREADS,
         backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
         log_access=False,
         log_level="warning",  # type: ignore[arg-type]
     )
