@@ -31,7 +31,7 @@ UNITS = (
 PERSONS = (
     ("manager", "firm", Role.MANAGER), ("rival", "stranger", Role.MANAGER), ("steward", "source", Role.STEWARD),
     ("second", "source", Role.STEWARD), ("outsider", "other", Role.STEWARD), ("reviewer", "bureau", Role.AUTHORITY),
-    ("operator", "bureau", Role.OPERATOR),
+    ("operator", "bureau", Role.OPERATOR), ("auditor", "bureau", Role.AUDITOR),
 )  # fmt: skip
 
 
