@@ -146,8 +146,7 @@ def _whole(session: Session, application: Application) -> dict[str, Any]:
         "verdict": judged.verdict,
         "lists": seal_of(judged.digests),
         "steps": [
-            {**step, "due": step["due"].isoformat() if step["due"] else None}
-            for step in timeline(application, now=now)
+            {**step, "due": step["due"].isoformat() if step["due"] else None} for step in timeline(application, now=now)
         ],
         "decisions": [_decision(each) for each in store.decisions(session, application.id)],
     }

@@ -204,9 +204,7 @@ def holds_step(who: Actor, role: Role, *, source_unit_id: str) -> bool:
     return role is not Role.STEWARD or who.unit_id == source_unit_id
 
 
-def may_decide(
-    who: Actor, role: Role, *, unit_id: str, source_unit_id: str, elsewhere: Collection[str]
-) -> None:
+def may_decide(who: Actor, role: Role, *, unit_id: str, source_unit_id: str, elsewhere: Collection[str]) -> None:
     """Return when `who` may take the step of `role`; `elsewhere` holds those who decided another step of the case.
 
     Raises OwnUnit, NotYourStep or SecondPerson, in that order.
@@ -304,7 +302,8 @@ def latest_end(today: date) -> date:
 
 
 def default_end(today: date) -> date:
-    return months_later(today, DEFAULT_TERM_MONTHS)
+    """Return the last day that a draft begins with: a year from now, never above 365 days (the usual retention)."""
+    return min(months_later(today, DEFAULT_TERM_MONTHS), today + timedelta(days=365))
 
 
 # ---- verdicts ------------------------------------------------------------------------------------------------------

@@ -205,9 +205,7 @@ def level_of(columns: Iterable[Column], recorded: int) -> int:
 
 def _of_applicant(applicant: Applicant | None, incident: bool | None) -> dict[str, Any]:
     if applicant is None:
-        return dict.fromkeys(
-            ("applicant_kind", "applicant_foreign_share", "applicant_certs", "applicant_credit")
-        )
+        return dict.fromkeys(("applicant_kind", "applicant_foreign_share", "applicant_certs", "applicant_credit"))
     return {
         "applicant_kind": applicant.kind,
         "applicant_foreign_share": applicant.foreign_share,

@@ -67,9 +67,7 @@ def screening(session: Session, id: str) -> Screening:
 
 def screenings(session: Session, *, after: str = "", limit: int = 500) -> Sequence[Screening]:
     """Return stored screenings in the order of their ids, from the one after `after`."""
-    return session.exec(
-        select(Screening).where(Screening.id > after).order_by(col(Screening.id)).limit(limit)
-    ).all()
+    return session.exec(select(Screening).where(Screening.id > after).order_by(col(Screening.id)).limit(limit)).all()
 
 
 def of_subject(session: Session, name: str) -> Sequence[Screening]:
@@ -79,9 +77,7 @@ def of_subject(session: Session, name: str) -> Sequence[Screening]:
 
 def screenings_of_live_grants(session: Session, *, now: datetime) -> list[tuple[Grant, Screening]]:
     """Return the grants in force at `now`, suspended ones too, each with the screening that it rests on."""
-    found = session.exec(
-        select(Grant).where(Grant.starts_at <= now, Grant.ends_at > now).order_by(col(Grant.id))
-    ).all()
+    found = session.exec(select(Grant).where(Grant.starts_at <= now, Grant.ends_at > now).order_by(col(Grant.id))).all()
     pairs = ((grant, session.get(Screening, str(grant.rests_on["screening"]))) for grant in found)
     return [(grant, row) for grant, row in pairs if row is not None]
 

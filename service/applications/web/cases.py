@@ -263,5 +263,3 @@ def _agreement(
         errors=errors,
         refused=_told(refusal),
     )
-
-
