@@ -235,9 +235,19 @@ def test_two_editions_in_force_on_one_day_are_refused(good):
     assert "the same edition" in run("check", good.parent).output
 
 
-def test_two_lists_do_not_share_a_rule_id(good):
-    good.with_name("other.yaml").write_text(GOOD.replace("t.transport", "t.other"), encoding="utf-8")
-    assert "TR-101 is used by" in run("check", good.parent).output
+def test_a_folder_without_policies_fails(tmp_path):
+    result = run("check", tmp_path)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (1, "0 passed, 1 failed")
+
+
+def test_judge_judges_every_list_it_is_given(good):
+    other = good.with_name("other.yaml")
+    other.write_text(GOOD.replace("t.transport", "t.other"), encoding="utf-8")
+    result = judge(good, {**KNOWN, "columns": [{"name": "p", "semantic": "vehicle.plate"}]}, "--list", other)
+    assert [(rule["id"], rule["list"]) for rule in json.loads(result.stdout)["rules"]] == [
+        ("TR-101", "t.other"),
+        ("TR-101", "t.transport"),
+    ]
 
 
 @pytest.fixture

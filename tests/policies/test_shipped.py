@@ -83,6 +83,11 @@ def test_rule_ids_follow_the_domain(each):
     assert {rule.id[:2] for rule in each.rules} <= PREFIXES[each.domain]
 
 
+def test_no_two_shipped_lists_share_a_rule_id():
+    ids = [rule.id for each in ALL.in_force(DAY) for rule in each.rules]
+    assert len(ids) == len(set(ids))
+
+
 @pytest.mark.parametrize("domain", PREFIXES)
 def test_every_domain_has_a_list_in_force(domain):
     assert [each.id for each in ALL.in_force(DAY) if each.domain == domain]

@@ -46,6 +46,8 @@ def check_paths(paths: Iterable[Path], policies: Path) -> Report:
             loose += yaml_files(path) if path.is_dir() else [path]
     if loose:
         report.add(_check_files(dict.fromkeys(loose), policies))
+    if not report.passed and not report.faults:
+        report.faults.append(Fault(str(paths[0]), 1, 1, "", "没有政策文件 / no policy file here"))
     return report
 
 

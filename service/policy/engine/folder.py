@@ -52,6 +52,7 @@ def load(folder: Path) -> Policies:
     """Return the policies in `folder`.  Raises PolicyError with every fault of every file."""
     vocabulary = read_vocabulary(folder)
     lists, faults = read_lists(yaml_files(folder / "lists"), vocabulary)
+    faults += between(lists)
     papers: dict[type[Model], list[Any]] = {model: [] for _, model in KINDS.values()}
     for name, model in KINDS.values():
         if model in (Vocabulary, NegativeList):
@@ -84,7 +85,7 @@ def yaml_files(folder: Path) -> list[Path]:
 
 
 def read_lists(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[ListFile], list[Fault]]:
-    """Return the lists that can be read, and the faults of the others and between them."""
+    """Return the lists that can be read, and the faults of the others."""
     files: list[ListFile] = []
     faults: list[Fault] = []
     for path in paths:
@@ -92,7 +93,7 @@ def read_lists(paths: Iterable[Path], vocabulary: Vocabulary) -> tuple[list[List
             files.append(read_list(read(path), vocabulary))
         except PolicyError as fault:
             faults += fault.faults
-    return files, faults + between(files)
+    return files, faults
 
 
 def read_papers(paths: Iterable[Path], model: type[M], vocabulary: Vocabulary) -> tuple[list[M], list[Fault]]:

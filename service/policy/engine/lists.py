@@ -128,21 +128,15 @@ def facts_of(case: Case, of: NegativeList, vocabulary: Vocabulary) -> Facts:
 
 
 def between(files: Iterable[ListFile]) -> list[Fault]:
-    """Return what is wrong between lists: editions in force on the same day, rule ids used by two lists."""
+    """Return what is wrong between lists: the same edition twice, or two editions in force on one day."""
     faults = []
     for one, other in combinations(files, 2):
-        if one.list.id == other.list.id:
-            if one.list.edition == other.list.edition:
-                faults.append(other.source.fault(("edition",), _twice(one, "同一版次 / the same edition as")))
-            elif one.list.effective.overlaps(other.list.effective):
-                faults.append(other.source.fault(("effective",), _twice(one, "生效期重叠 / in force together with")))
+        if one.list.id != other.list.id:
             continue
-        ids = {rule.id for rule in one.list.rules}
-        shared = [(index, rule.id) for index, rule in enumerate(other.list.rules) if rule.id in ids]
-        faults += [
-            other.source.fault(("rules", index, "id"), _twice(one, f"编号 {id} 重复 / id {id} is used by"))
-            for index, id in shared
-        ]
+        if one.list.edition == other.list.edition:
+            faults.append(other.source.fault(("edition",), _twice(one, "同一版次 / the same edition as")))
+        elif one.list.effective.overlaps(other.list.effective):
+            faults.append(other.source.fault(("effective",), _twice(one, "生效期重叠 / in force together with")))
     return faults
 
 

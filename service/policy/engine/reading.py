@@ -109,7 +109,7 @@ def parse(raw: bytes, file: str) -> Source:
 
 
 def _parse_purely(text: str, file: str) -> Source:
-    """Let the YAML 1.2 parser in Python decide.  The one in C is ten times as fast, but refuses texts such as 1:5000."""
+    """Let the YAML 1.2 parser in Python decide.  The one in C is faster, but refuses texts such as 1:5000."""
     try:
         return _Builder(file).build(YAML(pure=True).parse(text))
     except MarkedYAMLError as fault:
