@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from service.base import blobs, clock, db, log
+from service.base.errors import Refusal
 from service.grants import actions, engine, rules, store
 from service.grants.actions import Claimed
 from service.grants.engine import BuiltFile, BuiltView
@@ -31,10 +32,15 @@ def build_missing(limit: int = 20) -> int:
 def build_grant_view(grant_id: str) -> bool:
     """Build the view of one grant; False when it is made, somebody is at it, or it could not be made.
 
-    Raises nothing: what went wrong stands on the view's row and is tried again.
+    Raises nothing, so that one grant does not hold up the others: what went wrong stands on the view's row, or in the
+    log when there is none, and is tried again.
     """
-    with db.writing() as session:
-        claimed = actions.claim_grant_view(session, grant_id, now=clock.now(session))
+    try:
+        with db.writing() as session:
+            claimed = actions.claim_grant_view(session, grant_id, now=clock.now(session))
+    except (Refusal, ValueError) as fault:
+        log.info("grants", "view not begun", grant=grant_id, fault=f"{type(fault).__name__}: {fault}")
+        return False
     return claimed is not None and _build(claimed)
 
 

@@ -411,6 +411,16 @@ def test_a_build_that_fails_says_why_is_tried_again_and_told_after_the_third_tim
     assert _view(grant) is not None
 
 
+def test_a_grant_whose_column_is_gone_does_not_hold_up_the_others(ready):
+    with db.writing() as session:
+        stuck = granted.issue(session, columns=["minutes"])
+        fine = granted.issue(session, application="a2", columns=["lot_id"])
+        session.delete(session.get(DatasetColumn, (DATASET, "minutes")))
+    assert jobs.build_missing() == 1
+    assert _view(stuck) is None
+    assert _view(fine) is not None
+
+
 def test_a_view_worse_than_its_verdict_is_quarantined_and_the_stewards_are_told(ready, tmp_path):
     smuggled = granted.records(50)
     smuggled = smuggled.set_column(4, "vehicle_type", smuggled["plate"])
