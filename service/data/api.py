@@ -11,7 +11,6 @@ from service.base.access import Role, requires
 from service.base.errors import NotFound
 from service.data import engine, gate, rules, store
 from service.data.gate import Admitted, Asked
-from service.data.tables import UsageEvent
 from service.grants.tables import ReleasedView
 
 api = Blueprint("data", __name__, url_prefix="/api/v1/datasets/<dataset_id>")
@@ -80,7 +79,10 @@ def _page(admitted: Admitted) -> rules.Page:
     if not cursor:
         return rules.Page(0, rules.selected(select, admitted.columns, admitted.known_columns, apply=apply))
     page = rules.open_cursor(cursor, admitted.binding, http.settings().pepper())
-    if select is not None and rules.selected(select, admitted.columns, admitted.known_columns, apply=apply) != page.columns:
+    if (
+        select is not None
+        and rules.selected(select, admitted.columns, admitted.known_columns, apply=apply) != page.columns
+    ):
         raise rules.BadParameter(rules.SELECT_CHANGED)
     return page
 
@@ -136,11 +138,12 @@ def _say_grant(answer: Response, admitted: Admitted) -> None:
 
 
 def _note(admitted: Admitted, face: str, rows: int, size: int, *, whole: bool) -> None:
-    grant_id = admitted.grant.id if admitted.grant else None
     with db.writing() as session:
-        event = UsageEvent(
+        store.note_usage(
+            session,
+            now=clock.now(session),
             dataset_id=admitted.dataset.id,
-            grant_id=grant_id,
+            grant_id=admitted.grant.id if admitted.grant else None,
             client_id=admitted.client_id,
             view_id=admitted.view.id,
             face=face,
@@ -148,4 +151,3 @@ def _note(admitted: Admitted, face: str, rows: int, size: int, *, whole: bool) -
             size=size,
             whole=whole,
         )
-        store.note_usage(session, event, now=clock.now(session))

@@ -20,7 +20,6 @@ from service.oauth import rules as token_rules
 from service.oauth import store as tokens
 from service.oauth.store import Covered
 
-
 # What a grant must allow for each way out: whoever may take the whole file may also page through it, not the reverse.
 ENOUGH = {"api": {"api", "download"}, "download": {"download"}}
 

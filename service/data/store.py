@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func
 
@@ -10,10 +11,9 @@ from service.base.ids import new_id
 from service.data.tables import UsageEvent
 
 
-def note_usage(session: Session, event: UsageEvent, *, now: datetime) -> None:
-    """Write down one answer."""
-    event.id, event.at = new_id(now), now
-    session.add(event)
+def note_usage(session: Session, *, now: datetime, **answer: Any) -> None:
+    """Write down one answer; `answer` holds UsageEvent's other columns."""
+    session.add(UsageEvent(id=new_id(now), at=now, **answer))
 
 
 def usage_of_grant(session: Session, grant_id: str, *, limit: int = 20) -> Sequence[UsageEvent]:

@@ -1,13 +1,15 @@
-"""Health, readiness and metrics."""
+"""Health, readiness, metrics, and the API's own description."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from service.audit import store as audit
 from service.base import blobs, clock, db, http
-from service.base.access import Role, caller_or_none, requires
+from service.base.access import Access, Role, caller_or_none, requires
 from service.base.errors import NotAllowed
 from service.base.settings import LOOPBACK
+from service.home import engine
+from service.home.engine import Route
 
 api = Blueprint("health", __name__)
 
@@ -51,3 +53,23 @@ def metrics() -> ResponseReturnValue:
         f"qiantang_audit_sealed {head.size if head else 0}",
     ]
     return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+
+
+@api.get("/api/v1/openapi.json")
+@requires(Role.PUBLIC)
+def openapi() -> ResponseReturnValue:
+    """Describe this API (OpenAPI 3.1)."""
+    return http.json_answer(engine.describe(routes(), base_url=http.settings().base_url))
+
+
+def routes() -> list[Route]:
+    """Return the routes that programs call."""
+    found = []
+    for rule in current_app.url_map.iter_rules():
+        if not rule.rule.startswith(("/api/", "/oauth/")):
+            continue
+        view = current_app.view_functions[rule.endpoint]
+        demand: Access = vars(view)["access"]
+        methods = frozenset(rule.methods or ()) - {"HEAD", "OPTIONS"}
+        found.append(Route(rule.rule, rule.endpoint, methods, demand.roles, view.__doc__ or ""))
+    return found

@@ -5,6 +5,8 @@ import os
 import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,22 @@ from service.catalogue import store as datasets
 from service.catalogue.engine import samples
 from service.grants import jobs as grants
 from service.grants import store as grant_store
-from service.home import rules
-from service.home.rules import DEMO_CASE, DEMO_PEOPLE, DEMO_TOUR, DEMO_UNITS
 from service.oauth import actions as clients
 from service.people import actions as people
 from service.people import store as persons
+from service.policy.engine import reading
 from service.screening import actions as screening
 from service.screening import jobs as publishing
 
 SYSTEM = "demo"
 TERM = timedelta(days=120)
+
+
+@cache
+def cast() -> dict[str, Any]:
+    """Return who and what the demo is made of."""
+    found: dict[str, Any] = reading.read(Path(str(resources.files("service.home") / "cast.yaml"))).data
+    return found
 
 
 def demo_file(settings: Settings) -> Path:
@@ -58,8 +66,8 @@ def publish_editions() -> int:
 def load_demo(settings: Settings) -> dict[str, Any]:
     """Load what is not there yet and return demo.json's content; safe to run at every start.
 
-    Passwords are written before the accounts are committed, and the client's secret likewise, so that a crash in between
-    leaves nothing that nobody can open: the next start goes on where this one stopped.
+    Passwords are written before the accounts are committed, so that a crash in between leaves nothing that nobody can
+    open: the next start goes on where this one stopped.
     """
     known = _known(settings)
     publish_editions()
@@ -80,12 +88,12 @@ def _known(settings: Settings) -> dict[str, Any]:
         known: dict[str, Any] = json.loads(file.read_text())
         known["base_url"] = settings.base_url
         return known
-    names = {unit["id"]: unit["name"] for unit in DEMO_UNITS}
+    names = {unit["id"]: unit["name"] for unit in cast()["units"]}
     accounts = [
         {"role": who["role"], "login": who["login"], "password": secrets.token_urlsafe(9), "unit": names[who["unit"]]}
-        for who in DEMO_PEOPLE
+        for who in cast()["people"]
     ]
-    known = {"base_url": settings.base_url, "accounts": accounts, "tour": DEMO_TOUR, "client": None}
+    known = {"base_url": settings.base_url, "accounts": accounts, "tour": cast()["tour"], "client": None}
     _write(settings, known)
     return known
 
@@ -101,19 +109,19 @@ def _write(settings: Settings, known: dict[str, Any]) -> None:
 
 def _people(session: Session, known: dict[str, Any], *, now: datetime) -> None:
     """Add the units and persons that are missing; a firm is confirmed by an authority reviewer as any other."""
-    have = persons.units_by_id(session, [unit["id"] for unit in DEMO_UNITS])
-    for unit in DEMO_UNITS:
+    have = persons.units_by_id(session, [unit["id"] for unit in cast()["units"]])
+    for unit in cast()["units"]:
         if unit["id"] not in have:
-            people.add_unit(session, by=SYSTEM, now=now, uscc=rules.demo_uscc(unit), **_unit(unit))
+            people.add_unit(session, by=SYSTEM, now=now, uscc=unit.get("uscc"), **_unit(unit))
     passwords = {account["login"]: account["password"] for account in known["accounts"]}
-    for who in DEMO_PEOPLE:
+    for who in cast()["people"]:
         if persons.person_by_login(session, who["login"]) is None:
             people.add_person(
                 session, login=who["login"], name=who["name"], password=passwords[who["login"]], unit_id=who["unit"],
                 roles=[Role(role) for role in who["roles"]], by=SYSTEM, now=now,
             )  # fmt: skip
     officer = _actor(session, Role.AUTHORITY).person_id
-    for unit in DEMO_UNITS:
+    for unit in cast()["units"]:
         if unit["kind"] == "enterprise" and not persons.verified(session, unit["id"]):
             people.confirm_unit(session, unit["id"], evidence="演示：营业执照副本与经办人授权书", by=officer, now=now)
             people.record_facts(
@@ -146,19 +154,19 @@ def _case() -> str:
         with db.writing() as session:
             step(session, case_id, now=clock.now(session))
     with db.reading() as session:
-        grant = grant_store.of_application(session, case_id, DEMO_CASE["dataset"])
+        grant = grant_store.of_application(session, case_id, cast()["case"]["dataset"])
     if grant is None:
         raise RuntimeError("the demo's case did not end in a grant")
     return grant.id
 
 
 def _drafted(session: Session) -> str:
-    now, firm = clock.now(session), _actor(session, Role.APPLICANT, unit=DEMO_CASE["unit"])
-    mine = [case for case in cases.of_unit(session, firm.unit_id) if case.dataset_id == DEMO_CASE["dataset"]]
+    now, firm = clock.now(session), _actor(session, Role.APPLICANT, unit=cast()["case"]["unit"])
+    mine = [case for case in cases.of_unit(session, firm.unit_id) if case.dataset_id == cast()["case"]["dataset"]]
     if mine:
         return mine[-1].id
-    draft = DEMO_CASE["draft"] | {"ends_on": beijing_date(now + TERM)}
-    case = applications.create_draft(session, dataset_id=DEMO_CASE["dataset"], by=firm, now=now, draft=draft)
+    draft = cast()["case"]["draft"] | {"ends_on": beijing_date(now + TERM)}
+    case = applications.create_draft(session, dataset_id=cast()["case"]["dataset"], by=firm, now=now, draft=draft)
     return case.id
 
 
@@ -204,17 +212,18 @@ def _client(settings: Settings, known: dict[str, Any], grant_id: str) -> None:
     """Make the case's client once; its secret goes to demo.json, which only the owner can read."""
     if known["client"]:
         return
+    case = cast()["case"]
     with db.writing() as session:
-        now, manager = clock.now(session), _actor(session, Role.MANAGER, unit=DEMO_CASE["unit"])
+        now, manager = clock.now(session), _actor(session, Role.MANAGER, unit=case["unit"])
         client, secret = clients.create_client(
-            session, unit_id=manager.unit_id, grant_id=grant_id, name=DEMO_CASE["client"], pepper=settings.pepper(),
-            by=manager.person_id, now=now,
+            session, unit_id=manager.unit_id, grant_id=grant_id, name=case["client"],
+            pepper=settings.pepper(), by=manager.person_id, now=now,
         )  # fmt: skip
         known["client"] = {
             "client_id": client.id,
             "client_secret": secret,
             "grant": grant_id,
-            "dataset": DEMO_CASE["dataset"],
+            "dataset": case["dataset"],
         }
         _write(settings, known)
 

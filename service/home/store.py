@@ -40,7 +40,9 @@ def domains(session: Session) -> Sequence[tuple[str, int]]:
 def derived(session: Session, dataset_id: str) -> Sequence[Dataset]:
     """Return the published datasets that were derived from one."""
     return session.exec(
-        select(Dataset).where(Dataset.derived_from == dataset_id, Dataset.state == "published").order_by(col(Dataset.id))
+        select(Dataset)
+        .where(Dataset.derived_from == dataset_id, Dataset.state == "published")
+        .order_by(col(Dataset.id))
     ).all()
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from service.applications import store as applications
@@ -102,7 +102,9 @@ def grant_page(session: Session, grant_id: str, values: dict[str, str], errors: 
         view=grants.view_of(session, grant_id),
         own=own,
         clients=systems,
-        scripts=[(name, script_text(name, one.grant, working[-1] if working else None)) for name in SCRIPTS] if own else [],
+        scripts=[(name, script_text(name, one.grant, working[-1] if working else None)) for name in SCRIPTS]
+        if own
+        else [],
         totals=usage.totals_of_grant(session, grant_id),
         usage=usage.usage_of_grant(session, grant_id),
         may_suspend=_may_suspend(one),
@@ -184,7 +186,9 @@ def _dataset_page(session: Session, found: Dataset, *, now: datetime) -> dict[st
 
 def _may_see_draft(found: Dataset) -> bool:
     who = caller_or_none()
-    return who is not None and (who.has(Role.AUTHORITY) or (who.has(Role.STEWARD) and who.unit_id == found.source_unit_id))
+    return who is not None and (
+        who.has(Role.AUTHORITY) or (who.has(Role.STEWARD) and who.unit_id == found.source_unit_id)
+    )
 
 
 def _may_see_grant(one: Granted) -> bool:
@@ -210,8 +214,18 @@ def _standing(session: Session, one: Granted, *, now: datetime) -> str:
 
 
 def _entry(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
-    standing = _standing(session, one, now=now)
-    return {"grant": one.grant, "unit": one.unit, "dataset": one.dataset, "standing": standing, "last_day": grant_rules.last_day(one.grant.ends_at)}
+    return {
+        "grant": one.grant,
+        "unit": one.unit,
+        "dataset": one.dataset,
+        "standing": _standing(session, one, now=now),
+        "last_day": grant_rules.last_day(one.grant.ends_at),
+    }
+
+
+def _scripts(one: Granted, systems: list[str]) -> list[tuple[str, str]]:
+    client = systems[-1] if systems else None
+    return [(name, script_text(name, one.grant, client)) for name in SCRIPTS]
 
 
 def _purpose(code: str) -> str:

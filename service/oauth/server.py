@@ -1,7 +1,7 @@
 """The authorization server: Authlib's client_credentials grant on our own tables and our own client authentication.
 
-Authlib's stock client authentication answers some malformed requests with 500, tells unknown clients from wrong secrets,
-and drops unknown scopes in silence; so `authenticate_client` is ours, and everything else of the grant is Authlib's.
+Authlib's stock client authentication answers some malformed requests with 500, tells unknown clients from wrong
+secrets, and drops unknown scopes in silence; so `authenticate_client` is ours, and the rest of the grant is Authlib's.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class TooManyFailures(OAuth2Error):
 
 
 @dataclass(frozen=True, slots=True)
-class System(ClientMixin):  # type: ignore[misc]
+class System(ClientMixin):
     """An authenticated client as Authlib wants to see it."""
 
     id: str
@@ -52,10 +52,10 @@ class System(ClientMixin):  # type: ignore[misc]
         return self.id
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == ClientCredentialsGrant.GRANT_TYPE
+        return bool(grant_type == ClientCredentialsGrant.GRANT_TYPE)
 
 
-class Server(AuthorizationServer):  # type: ignore[misc]
+class Server(AuthorizationServer):
     """Authlib's server with one `authenticate_client` for all endpoints, and tokens that are rows of ours."""
 
     def __init__(self) -> None:
@@ -124,7 +124,7 @@ def _usable(session: Session, client_id: str, *, now: datetime) -> list[Usable]:
         return usable
     slug = refusals[-1].code if refusals else rules.GrantMissing.code
     g.token_problem = slug
-    raise InvalidGrantError(description=f"{slug}: {rules.TOKEN_REASONS.get(slug, rules.TOKEN_REASONS['grant-missing'])}")
+    raise InvalidGrantError(description=f"{slug}: {rules.TOKEN_REASONS[slug]}")
 
 
 def _wanted(usable: list[Usable], location: str) -> tuple[Usable, ...]:

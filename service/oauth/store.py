@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, update
+from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy import select as sql_select
 
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
@@ -78,13 +79,13 @@ def bearer(session: Session, token_digest: str, dataset_id: str) -> Bearer | Non
 
     One read joins token, client, secret and grants, so that whatever ends one of them is felt on the next request.
     """
-    rows = session.exec(
-        select(Token, Client, ClientSecret, Grant, _suspended())
+    rows = session.execute(
+        sql_select(Token, Client, ClientSecret, Grant, _suspended())
         .join(Client, col(Client.id) == Token.client_id)
         .join(ClientSecret, col(ClientSecret.id) == Token.secret_id)
         .outerjoin(TokenGrant, col(TokenGrant.token_digest) == Token.digest)
         .outerjoin(Grant, (col(Grant.id) == TokenGrant.grant_id) & (col(Grant.dataset_id) == dataset_id))
-        .where(Token.digest == token_digest)
+        .where(col(Token.digest) == token_digest)
     ).all()
     if not rows:
         return None
@@ -109,10 +110,6 @@ def revoke_secrets(session: Session, client_id: str, *, now: datetime) -> None:
     )
 
 
-def _suspended():  # type: ignore[no-untyped-def]
-    return (
-        exists()
-        .where(col(Suspension.grant_id) == Grant.id, col(Suspension.lifted_at).is_(None))
-        .correlate(Grant)
-        .label("suspended")
-    )
+def _suspended() -> ColumnElement[bool]:
+    """Whether the grant of the row has an open suspension."""
+    return exists().where(col(Suspension.grant_id) == Grant.id, col(Suspension.lifted_at).is_(None)).correlate(Grant)

@@ -1,0 +1,167 @@
+"""The API described in OpenAPI 3.1, from the routes themselves: paths, roles, bodies, refusals."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from service.applications.forms import DecisionForm, NewDraft, SeenForm, SignBody
+from service.base.roles import Role
+from service.grants.forms import SuspensionForm
+from service.screening.forms import ScreeningForm
+
+# What each POST of the API takes; None is "no body".  A test holds this table against the routes.
+BODIES: dict[str, type[BaseModel] | None] = {
+    "applications_api.create": NewDraft,
+    "applications_api.submit": SeenForm,
+    "applications_api.withdraw": SeenForm,
+    "applications_api.decide": DecisionForm,
+    "applications_api.sign": SignBody,
+    "grants_api.suspend": SuspensionForm,
+    "grants_api.confirm": None,
+    "screening_api.screen": ScreeningForm,
+    "oauth_api.token": None,
+}
+QUERIES: dict[str, Mapping[str, str]] = {
+    "data.rows": {
+        "select": "column names, comma separated; all granted columns when absent",
+        "limit": "rows in the page, 1 to 10000, 100 when absent",
+        "cursor": "`next` of the page before",
+        "grant": "the grant to read under; the one that ends last when absent",
+    },
+    "data.file": {"grant": "the grant to read under; the one that ends last when absent"},
+    "catalogue_api.datasets": {"q": "words", "domain": "key domain", "openness": "openness class"},
+}
+SCHEMAS = "#/components/schemas/"
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "ends in the slug of the refusal"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "why this time, and what to do"},
+        "instance": {"type": "string"},
+        "request_id": {"type": "string"},
+    },
+}
+ROWS: dict[str, Any] = {
+    "type": "object",
+    "required": ["columns", "rows", "next"],
+    "properties": {
+        "columns": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"name": {"type": "string"}, "type": {"type": "string"}}},
+        },
+        "rows": {"type": "array", "items": {"type": "object"}},
+        "next": {"type": ["string", "null"]},
+    },
+}
+SECURITY_SCHEMES: dict[str, Any] = {
+    "session": {"type": "apiKey", "in": "cookie", "name": "qiantang", "description": "a person's login"},
+    "token": {"type": "http", "scheme": "bearer", "description": "an access token of a unit's system"},
+    "client": {
+        "type": "oauth2",
+        "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": {"data.read": "read granted data"}}},
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One rule of the router that programs call."""
+
+    path: str
+    endpoint: str
+    methods: frozenset[str]
+    roles: frozenset[Role]
+    about: str
+
+
+def describe(routes: Iterable[Route], *, base_url: str) -> dict[str, Any]:
+    """Return the OpenAPI document of `routes`, in the order of their paths."""
+    bodies = [body for body in dict.fromkeys(BODIES.values()) if body is not None]
+    _names, defined = models_json_schema([(body, "validation") for body in bodies], ref_template=SCHEMAS + "{model}")
+    paths: dict[str, dict[str, Any]] = {}
+    for route in sorted(routes, key=lambda one: (one.path, sorted(one.methods))):
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route.path)
+        for method in sorted(route.methods):
+            paths.setdefault(path, {})[method.lower()] = _operation(route, method)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "钱塘 Qiantang",
+            "version": "1",
+            "description": "Restricted public data: apply, decide, read.",
+        },
+        "servers": [{"url": base_url}],
+        "paths": paths,
+        "components": {
+            "schemas": {**defined.get("$defs", {}), "Problem": PROBLEM, "Rows": ROWS},
+            "securitySchemes": SECURITY_SCHEMES,
+        },
+    }
+
+
+def _operation(route: Route, method: str) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": f"{route.endpoint.replace('.', '_')}_{method.lower()}",
+        "summary": route.about.strip().split("\n")[0],
+        "parameters": [*_path_parameters(route), *_queries(route)],
+        "responses": {_success(route, method): _answer(route), "default": _problem()},
+        "security": _security(route),
+    }
+    if method == "POST" and (body := _body(route)):
+        operation["requestBody"] = {"required": True, "content": body}
+    return operation
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = re.findall(r"<(?:\w+:)?(\w+)>", route.path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _queries(route: Route) -> list[dict[str, Any]]:
+    wanted = QUERIES.get(route.endpoint, {})
+    return [
+        {"name": name, "in": "query", "required": False, "description": about, "schema": {"type": "string"}}
+        for name, about in wanted.items()
+    ]
+
+
+def _success(route: Route, method: str) -> str:
+    makes_nothing = route.endpoint in ("oauth_api.token", "screening_api.screen")
+    return "201" if method == "POST" and not makes_nothing else "200"
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    if route.endpoint == "data.file":
+        kinds = ("application/vnd.apache.parquet", "text/csv")
+        return {"description": "the file", "content": {kind: {"schema": {"type": "string"}} for kind in kinds}}
+    schema = {"$ref": f"{SCHEMAS}Rows"} if route.endpoint == "data.rows" else {"type": "object"}
+    return {"description": "done", "content": {"application/json": {"schema": schema}}}
+
+
+def _problem() -> dict[str, Any]:
+    schema = {"$ref": f"{SCHEMAS}Problem"}
+    return {"description": "refused", "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _security(route: Route) -> list[dict[str, list[str]]]:
+    if Role.PUBLIC in route.roles:
+        return [{}]
+    if route.endpoint == "oauth_api.token":
+        return [{"client": []}]
+    return [{"token": []}, {}] if Role.CLIENT in route.roles else [{"session": []}]
+
+
+def _body(route: Route) -> dict[str, Any]:
+    if route.endpoint == "oauth_api.token":
+        fields = {name: {"type": "string"} for name in ("grant_type", "scope", "authorization_details")}
+        schema = {"type": "object", "required": ["grant_type"], "properties": fields}
+        return {"application/x-www-form-urlencoded": {"schema": schema}}
+    body = BODIES.get(route.endpoint)
+    return {"application/json": {"schema": {"$ref": f"{SCHEMAS}{body.__name__}"}}} if body else {}
