@@ -64,7 +64,9 @@ def settle(session: Session, now: datetime = NOW, *, password_hash: str = "-") -
         session.add(UnitConfirmation(unit_id=name, evidence="执照", by="reviewer", at=now))
     for name, unit, roles in PERSONS:
         session.add(
-            Person(id=name, login=name, name=f"{name}本人", password_hash=password_hash, unit_id=unit, created_at=now)
+            Person(
+                id=name, login=name, name=f"{name} Someone", password_hash=password_hash, unit_id=unit, created_at=now
+            )
         )
         for role in roles:
             session.add(PersonRole(person_id=name, role=role.value))

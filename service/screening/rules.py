@@ -69,7 +69,7 @@ class NotPublishable(Refusal):
     """The screening of a dataset's public view did not come out clean.  Facts: `dataset`, `outcome`, `reasons`."""
 
     code = "not-publishable"
-    title = N_("数据集未通过发布前审查，不能发布")
+    title = N_("数据集经发布前审查不能发布")
     status = 409
     detail = N_("判定结果：%(outcome)s；涉及规则：%(reasons)s")
 

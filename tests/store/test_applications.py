@@ -20,7 +20,7 @@ from service.applications.rules import (
     Verb,
     VerdictChanged,
 )
-from service.applications.tables import History, OpenCase
+from service.applications.tables import Application, History, OpenCase
 from service.audit import store as audit
 from service.base import db
 from service.base.errors import Changed, Duplicate, Invalid, NotAllowed, NotFound, WrongState
@@ -359,10 +359,7 @@ def test_a_decision_by_other_lists_than_those_shown_is_refused():
 
 def test_two_stewards_at_once_and_exactly_one_wins(database):
     with db.writing() as session:
-        made = []
-        for _ in range(ROUNDS):
-            made.append(cases.submitted(session).id)
-            store.release(session, made[-1])
+        made = _copies(session, cases.submitted(session))
     won: list[str] = []
     lost: list[tuple[str, int, bool]] = []
     gate = threading.Barrier(2)
@@ -386,6 +383,16 @@ def test_two_stewards_at_once_and_exactly_one_wins(database):
     assert sorted(lost) == sorted((id, 2, True) for id in made)
     with db.reading() as session:
         assert len(session.exec(select(History).where(History.verb == "approve")).all()) == ROUNDS
+
+
+def _copies(session, application) -> list[str]:
+    """Return the ids of as many cases as there are rounds, all at the first step like this one."""
+    first = store.history(session, application.id)[0]
+    ids = [f"case{n:03d}" for n in range(ROUNDS)]
+    for id in ids:
+        session.add(Application(**application.model_dump() | {"id": id, "number": id}))
+        session.add(History(**first.model_dump() | {"application_id": id}))
+    return ids
 
 
 # ---- signing
