@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
 from service.base.db import UTCDateTime
@@ -17,6 +18,6 @@ class UsageEvent(SQLModel, table=True):
     view_id: str = Field(max_length=32)
     face: str = Field(max_length=20, description="rows, parquet or csv")
     rows: int = Field(description="rows in the answer; the whole view's for a file")
-    size: int = Field(description="bytes sent")
+    size: int = Field(sa_type=BigInteger, description="bytes sent")
     whole: bool = Field(description="False when the answer was cut or the client left")
     at: datetime = Field(sa_type=UTCDateTime, index=True)

@@ -613,7 +613,7 @@ def upgrade() -> None:
         sa.Column("view_id", sa.String(32), nullable=False),
         sa.Column("face", sa.String(20), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
-        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("whole", sa.Boolean(), nullable=False),
         sa.Column("at", db.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_usageevent")),
