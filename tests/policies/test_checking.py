@@ -349,3 +349,9 @@ def test_a_bad_list_exits_with_two(good):
 def test_help_is_in_both_languages():
     for command in ((), ("check",), ("judge",)):
         assert " / " in run(*command, "--help").output
+
+
+def test_a_folded_text_is_joined_by_spaces_whichever_parser_reads_it():
+    folded = b"text: >-\n  one\n  two\nscale: %b\n"
+    for scale in (b"'1:5000'", b"[1:5000]"):
+        assert parse(folded % scale, "folded.yaml").data["text"] == "one two"
