@@ -1,0 +1,91 @@
+"""Publishing: an unconditional dataset is judged as everybody's, and its public view is there when it is shown."""
+
+import pytest
+
+from service.base import clock, db
+from service.catalogue import jobs as catalogue
+from service.catalogue import store as datasets
+from service.catalogue.engine import samples
+from service.catalogue.tables import DatasetColumn
+from service.grants import store as grants
+from service.people import actions as people
+from service.policy import engine as policy
+from service.screening import actions, jobs
+from service.screening import store as screenings
+from service.screening.rules import NotPublishable
+from tests import cases
+
+RATES = "exchange-rates"
+
+
+@pytest.fixture(autouse=True)
+def world(sqlite, store):
+    policy.use(cases.policies())
+    with db.writing() as session:
+        now = clock.now(session)
+        for unit in ("finance-office", "transport-bureau"):
+            people.add_unit(session, id=unit, kind="source", name=unit, name_en=unit, uscc=None, by="x", now=now)
+        actions.publish_editions(session, now=now)
+    manifests = {file.stem: file for file in samples()}
+    catalogue.import_dataset(manifests[RATES], by="x")
+    return manifests
+
+
+def classified_as(semantic, name="country"):
+    with db.writing() as session:
+        session.get(DatasetColumn, (RATES, name)).semantic = semantic
+
+
+def test_open_data_is_screened_built_and_shown_at_once():
+    found = jobs.publish_dataset(RATES, by="x")
+    assert (found.outcome, found.columns, found.dropped) == ("pass", ("date", "country", "rate"), {})
+    with db.reading() as session:
+        assert datasets.published_dataset(session, RATES)
+        view = grants.public_view(session, RATES)
+        assert [column["name"] for column in view.columns] == list(found.columns)
+        kept = screenings.of_subject(session, f"dataset:{RATES}")
+        assert [(row.moment, row.verdict["outcome"]) for row in kept] == [("publish", "pass")]
+    assert jobs.replay() == (1, [])
+
+
+def test_a_prohibited_column_is_left_out_of_the_public_view_and_named():
+    classified_as("person.id_card")
+    found = jobs.publish_dataset(RATES, by="x")
+    assert found.columns == ("date", "rate")
+    assert list(found.dropped) == ["country"]
+    assert found.dropped["country"]
+    with db.reading() as session:
+        assert [column["name"] for column in grants.public_view(session, RATES).columns] == ["date", "rate"]
+
+
+def test_what_is_not_clean_is_not_published_and_says_why():
+    classified_as("device.id")
+    with pytest.raises(NotPublishable) as refusal:
+        jobs.publish_dataset(RATES, by="x")
+    assert refusal.value.facts["outcome"] == "review"
+    assert "CO-029" in refusal.value.facts["reasons"]
+    with db.reading() as session:
+        assert datasets.dataset(session, RATES).state == "draft"
+        assert grants.public_view(session, RATES) is None
+
+
+def test_a_column_that_nobody_classified_is_not_published():
+    classified_as(None)
+    with pytest.raises(NotPublishable) as refusal:
+        jobs.publish_dataset(RATES, by="x")
+    assert "columns.country" in refusal.value.facts["reasons"]
+
+
+def test_restricted_data_is_judged_for_the_record_and_has_no_public_view(world):
+    catalogue.import_dataset(world["parking-records"], by="x")
+    found = jobs.publish_dataset("parking-records", by="x")
+    assert found.columns == ()
+    with db.reading() as session:
+        assert datasets.published_dataset(session, "parking-records")
+        assert grants.public_view(session, "parking-records") is None
+        assert len(screenings.of_subject(session, "dataset:parking-records")) == 1
+
+
+def test_publishing_again_changes_nothing():
+    first = jobs.publish_dataset(RATES, by="x")
+    assert jobs.publish_dataset(RATES, by="x") == first
