@@ -135,6 +135,15 @@ def store(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def world() -> Iterator:
+    """The loaded demo in this process, on a HOME of this test's own (tests.world.World)."""
+    from tests.world import entered  # it brings the whole application
+
+    with entered() as made:
+        yield made
+
+
 @pytest.fixture(autouse=True)
 def _as_found() -> Iterator[None]:
     """Put the process's clock and language back, whatever a test did to them."""

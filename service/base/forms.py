@@ -51,11 +51,30 @@ class Form(BaseModel):
 
 
 def parse(form: type[M], data: Mapping[str, Any]) -> M:
-    """Return `data` as a `form`; Invalid with every fault at once when it does not hold."""
+    """Return `data` as a `form`; Invalid with every fault at once when it does not hold.
+
+    A NUL is refused in any field: no text of ours has one, and PostgreSQL cannot keep it.
+    """
+    if broken := [name for name, value in data.items() if _has_nul(value)]:
+        raise Invalid(errors=[{"field": name, "message": gettext(OTHER)} for name in broken])
     try:
         return form.model_validate(data)
     except ValidationError as fault:
         raise Invalid(errors=explain(fault)) from None
+
+
+def _has_nul(value: object) -> bool:
+    """Whether a text anywhere inside `value` has a NUL; without recursion, as a body may be nested deep."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, str) and "\0" in one:
+            return True
+        if isinstance(one, dict):
+            left += [*one, *one.values()]
+        elif isinstance(one, list):
+            left += one
+    return False
 
 
 def explain(fault: ValidationError) -> list[dict[str, str]]:

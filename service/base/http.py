@@ -90,7 +90,10 @@ def json_answer(body: Any, status: int = 200, **headers: str) -> Response:
 
 def json_body(form: type[M]) -> M:
     """Return the request's JSON body as a `form`; Invalid when it is not JSON or does not hold."""
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # nested thousands of levels deep
+        body = None
     if not isinstance(body, dict):
         raise Invalid(errors=[{"field": "", "message": gettext("请求体应为 JSON 对象")}])
     return parse(form, body)
@@ -158,6 +161,8 @@ def _open() -> None:
     host = urlsplit(f"//{request.host}").hostname or ""
     if host not in settings().hosts:
         raise UntrustedHost()
+    if "\0" in request.path or any("\0" in value for value in request.args.values()):
+        raise NotFound()  # nothing of ours is called so, and PostgreSQL refuses such a text with an error of its own
 
 
 def _identify(find_caller: FindCaller) -> None:

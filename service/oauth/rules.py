@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,7 @@ SECRET_PREFIX = "qts_"
 LIFETIME = timedelta(hours=1)
 DETAIL_FIELDS = frozenset({"type", "identifier", "actions", "locations", "columns"})
 MAX_DETAILS = 8192  # characters of the parameter
+CLIENT_ID = re.compile(r"c-[0-9a-z]{26}")
 
 
 class TokenExpired(Refusal):
@@ -108,6 +110,11 @@ def presented(authorization: str | None, form: Mapping[str, str]) -> Presented |
     if form.get("client_id") and form.get("client_secret"):
         return Presented(form["client_id"], form["client_secret"])
     return None
+
+
+def could_be_client(client_id: str) -> bool:
+    """Whether a name has the shape of our clients' ids; nothing else is looked up, counted or kept."""
+    return CLIENT_ID.fullmatch(client_id) is not None
 
 
 def bearer(authorization: str | None) -> str | None:

@@ -17,7 +17,7 @@ from flask import g, request
 
 from service.base import cache, clock, db, http
 from service.base.db import Session
-from service.base.errors import TooMany
+from service.base.errors import Refusal, TooMany
 from service.grants import rules as grant_rules
 from service.oauth import actions, rules, store
 from service.oauth.rules import BadDetails, Usable
@@ -26,6 +26,8 @@ FAILURES_PER_CLIENT = "20/minute"
 FAILURES_PER_ADDRESS = "60/minute"
 # Compared against when a client is unknown, so that an answer takes as long as for a known one.
 NOBODY = "0" * 64
+# Authlib's own challenge has no realm, which RFC 7617 demands.
+CHALLENGE = 'Basic realm="qiantang", charset="UTF-8"'
 
 
 class InvalidDetails(OAuth2Error):
@@ -67,16 +69,18 @@ class Server(AuthorizationServer):
         """Return the client behind this request; every failure gives the same answer."""
         _refuse_repeated_parameters()
         given = rules.presented(request.headers.get("Authorization"), request.form)
-        _check_failures(given.client_id if given else "")
+        counted = given.client_id if given and rules.could_be_client(given.client_id) else ""
+        _check_failures(counted)
         with db.reading() as session:
             found = _matching_secret(session, given) if given else None
         if found is None:
-            _count_failure(given.client_id if given else "")
+            _count_failure(counted)
             raise InvalidClientError(description="client authentication failed", status_code=401)
         return found
 
     def validate_requested_scope(self, scope: str | None) -> None:
-        if scope is not None and set(scope.split()) != {rules.SCOPE}:
+        """Refuse anything but our one scope; an empty parameter counts as none at all (RFC 6749 3.1)."""
+        if scope and set(scope.split()) != {rules.SCOPE}:
             raise InvalidScopeError(description=f"the only scope is {rules.SCOPE}")
 
     def save_token(self, _token: dict[str, Any], _request: Any) -> None:
@@ -89,6 +93,8 @@ class Server(AuthorizationServer):
         """Answer a token request."""
         answer = self.create_token_response()
         answer.headers["Cache-Control"] = "no-store"
+        if answer.status_code == 401:
+            answer.headers["WWW-Authenticate"] = CHALLENGE
         if "token_problem" in g:
             answer.headers["Qiantang-Problem"] = g.token_problem
         return answer
@@ -115,16 +121,24 @@ def _usable(session: Session, client_id: str, *, now: datetime) -> list[Usable]:
     usable, refusals = [], []
     for covered in store.grants_of(session, client_id):
         grant = covered.grant
-        refusal = grant_rules.refusal(grant, suspended=covered.suspended, now=now)
-        if refusal is None and grant.ends_at - now >= rules.SHORTEST:
+        refusal = _refusal(covered, now=now)
+        if refusal is None:
             usable.append(Usable(grant.id, grant.dataset_id, tuple(grant.columns), grant.ends_at))
-        elif refusal is not None:
+        else:
             refusals.append(refusal)
     if usable:
         return usable
     slug = refusals[-1].code if refusals else rules.GrantMissing.code
     g.token_problem = slug
     raise InvalidGrantError(description=f"{slug}: {rules.TOKEN_REASONS[slug]}")
+
+
+def _refusal(covered: store.Covered, *, now: datetime) -> Refusal | None:
+    """Return why no token is issued for a grant; one that ends within a second counts as ended."""
+    refusal = grant_rules.refusal(covered.grant, suspended=covered.suspended, now=now)
+    if refusal is None and covered.grant.ends_at - now < rules.SHORTEST:
+        return grant_rules.refusal(covered.grant, suspended=covered.suspended, now=covered.grant.ends_at)
+    return refusal
 
 
 def _wanted(usable: list[Usable], location: str) -> tuple[Usable, ...]:
@@ -136,7 +150,7 @@ def _wanted(usable: list[Usable], location: str) -> tuple[Usable, ...]:
 
 def _matching_secret(session: Session, given: rules.Presented) -> System | None:
     digest = rules.secret_digest(given.secret, http.settings().pepper())
-    rows = store.secrets_in_use(session, given.client_id)
+    rows = store.secrets_in_use(session, given.client_id) if rules.could_be_client(given.client_id) else ()
     matches = [row for row in rows if rules.same(row.digest, digest)]
     if not rows:
         rules.same(NOBODY, digest)
