@@ -6,7 +6,7 @@ import click
 
 from service import app as application
 from service.audit.commands import audit
-from service.base import clock, db, i18n
+from service.base import clock, db, i18n, processes
 from service.base.settings import Settings
 from service.catalogue.commands import datasets
 from service.home import jobs as home_jobs
@@ -15,17 +15,26 @@ from service.home.commands import backup, reopen, restore
 from service.migrations import behind, upgrade
 from service.people.commands import people
 from service.policy.commands import policy
+from service.policy.engine import PolicyError
 from service.scheduler import run_jobs
 from service.screening.commands import impact, publish, replay
 
 
 class Bilingual(click.Group):
-    """Messages come in the terminal's language; help texts give both."""
+    """Messages come in the terminal's language; help texts give both.
+
+    What keeps any command from its work (broken policies, no database) ends it with its sentence, not with a trace.
+    """
 
     def invoke(self, ctx: click.Context) -> object:
         tags = [os.environ.get(name, "").replace("_", "-") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
         i18n.speak(i18n.negotiate("", [tag for tag in tags if tag]))
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except PolicyError as fault:
+            raise click.ClickException(str(fault)) from None
+        except db.Unreachable as fault:
+            raise click.ClickException(f"数据库无法打开 / the database cannot be opened: {fault}") from None
 
 
 @click.group(cls=Bilingual)
@@ -52,6 +61,8 @@ def run(host: str) -> None:
     if settings.secure and home_jobs.demo_file(settings).exists():
         raise click.ClickException(f"{settings.home} 由 demo 生成，不得对外服务 / was made by demo: not for https")
     _demand_secret(settings)
+    _demand_port(host, settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
     db.connect(settings.database_url)
     if behind():
         raise click.ClickException("数据库结构不是当前版本，请先运行 / run first: qiantang migrate")
@@ -65,6 +76,7 @@ def run(host: str) -> None:
 def demo(port: int | None) -> None:
     """载入演示数据并启动 / Load the demo (once) and serve it here."""
     settings = _demo_settings(port)
+    _demand_port("127.0.0.1", settings)
     settings.home.mkdir(parents=True, exist_ok=True)
     db.connect(settings.database_url)
     upgrade()
@@ -78,8 +90,11 @@ def demo(port: int | None) -> None:
 
 
 @main.command("jobs")
-def jobs_only() -> None:
+@click.option("--parent", type=int, hidden=True, help="end with this process")
+def jobs_only(parent: int | None) -> None:
     """只运行定时任务 / Run the scheduled jobs only."""
+    if parent is not None:
+        processes.end_with(parent)
     settings = Settings()
     application.connect(settings)
     run_jobs(settings)
@@ -90,6 +105,14 @@ def _demand_secret(settings: Settings) -> None:
         settings.pepper()
     except ValueError as fault:
         raise click.ClickException(str(fault)) from None
+
+
+def _demand_port(host: str, settings: Settings) -> None:
+    try:
+        server.demand_port(host, settings.port)
+    except OSError as fault:
+        where = f"{host}:{settings.port}"
+        raise click.ClickException(f"无法监听 / cannot listen on {where}: {fault.strerror}") from None
 
 
 def _demo_settings(port: int | None) -> Settings:

@@ -59,15 +59,16 @@ def loaded() -> Path:
 
 
 @contextmanager
-def serving(home: Path, variables: Mapping[str, str]) -> Iterator[Running]:
-    """Run `qiantang demo` on `home` and a free port until the block ends; stop it by its id."""
-    port = free_port()
+def serving(home: Path, variables: Mapping[str, str], *, command: str = "demo", port: int = 0) -> Iterator[Running]:
+    """Run `qiantang demo` (or `run`) on `home` and a port, a free one if 0, until the block ends; stop it by its id."""
+    port = port or free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("QIANTANG_")}
-    environment = {**inherited, "QIANTANG_HOME": str(home), **variables}
-    command = [sys.executable, "-m", "service.cli", "demo", "--port", str(port)]
+    environment = {**inherited, "QIANTANG_HOME": str(home), "QIANTANG_PORT": str(port), **variables}
     log = home.with_name(f"{home.name}-{port}.log")
-    with log.open("wb") as errors, log.with_suffix(".out").open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=errors)
+    with log.open("ab") as errors, log.with_suffix(".out").open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service.cli", command], env=environment, stdout=output, stderr=errors
+        )
     base_url = f"http://127.0.0.1:{port}"
     try:
         _await(base_url, process, log)
@@ -89,18 +90,69 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """Kill a service and its children at once, each by its id: what a crash of the machine does to them."""
+    victims = [process.pid, *children(process.pid)]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+    for pid in victims[1:]:
+        await_end(pid)
+
+
+def children(pid: int) -> list[int]:
+    """Return the ids of a process's living children, the oldest first."""
+    return [each for each in _pids() if _state(each) == ("alive", pid)]
+
+
+def command_of(pid: int) -> str:
+    """Return a process's command line, empty when it has ended."""
+    if _state(pid)[0] != "alive":
+        return ""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+
+
+def _pids() -> list[int]:
+    return sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _state(pid: int) -> tuple[str, int]:
+    """Return whether a process is alive or ended, and its parent."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return "ended", 0
+    return ("ended" if state in "ZX" else "alive"), int(parent)
+
+
+def await_end(*pids: int, seconds: float = STOP_SECONDS) -> None:
+    """Wait until none of the processes is there; RuntimeError naming those that stay."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in pids if _state(pid)[0] == "alive"]:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"still there: {left}")
+        time.sleep(0.05)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is answered well."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
 def _await(base_url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{base_url}/healthz", timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
-    raise RuntimeError(f"the demo did not start: {log.read_text(errors='replace')[-3000:]}")
+        if answers(f"{base_url}/healthz"):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"the service did not start: {log.read_text(errors='replace')[-3000:]}")

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel, col, select
 
@@ -33,6 +34,10 @@ Document = JSON().with_variant(JSONB(), "postgresql")
 _engine: Engine | None = None
 # SQLite has one writer at a time.  Waiting here is fair and cheap; its busy loop starves writers for seconds.
 _one_writer = threading.Lock()
+
+
+class Unreachable(Exception):
+    """The database cannot be opened.  The text says why, without the password."""
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -132,14 +137,24 @@ def insert_many(session: Session, table: type[SQLModel], rows: list[Mapping[str,
 
 @contextmanager
 def migrating() -> Iterator[Connection]:
-    """Open a connection whose transaction a migration commits as one; on SQLite it holds the write lock."""
-    with engine().connect().execution_options(writes=True) as connection:
+    """Open a connection whose transaction a migration commits as one; on SQLite it holds the write lock.
+
+    Raises Unreachable when there is no database to open: the first thing that a start or an upgrade does.
+    """
+    with _opened().execution_options(writes=True) as connection:
         try:
             yield connection
             connection.commit()
         except BaseException:
             connection.rollback()
             raise
+
+
+def _opened() -> Connection:
+    try:
+        return engine().connect()
+    except OperationalError as fault:
+        raise Unreachable(str(fault.orig).strip().partition("\n")[0]) from None
 
 
 def create_schema() -> None:

@@ -62,3 +62,8 @@ def configure(level: str) -> None:
 def info(logger: str, message: str, **fields: object) -> None:
     """Log one line with extra fields."""
     logging.getLogger(logger).info(message, extra={"fields": fields})
+
+
+def error(logger: str, message: str, **fields: object) -> None:
+    """Log one line about something that went wrong, with extra fields."""
+    logging.getLogger(logger).error(message, extra={"fields": fields})

@@ -1,0 +1,163 @@
+"""`qiantang run` and `demo` as an operator starts, stops and loses them: what they refuse, what they outlive."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.base import db
+from service.base.settings import resource_dir
+from service.cli import main
+from service.migrations import upgrade
+from tests import running
+
+VARIABLES = ("HOME", "DATABASE_URL", "STORE_URL", "BASE_URL", "PORT", "POLICIES", "SECRET_KEY", "NOW", "DEMO")
+SECRET = "a secret of the tests"
+PROMPT = 10  # seconds in which a stopped service is gone
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A HOME that was migrated and holds nothing else."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    db.connect(f"sqlite:///{folder}/qiantang.db")
+    upgrade()
+    db.engine().dispose()
+    return folder
+
+
+def _invoke(command: str, home: Path, **variables: str) -> Result:
+    """Run a command that must not get as far as serving; what it puts into the environment is taken out again."""
+    given = {"HOME": str(home), "PORT": str(running.free_port()), **variables}
+    environment = {f"QIANTANG_{name}": given.get(name) for name in VARIABLES}
+    return CliRunner(env={"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}).invoke(main, [command], env=environment)
+
+
+def _refused(result: Result, *words: str) -> None:
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    assert result.output.startswith("Error: ")
+    for word in words:
+        assert word in result.output
+
+
+# ---- what it refuses ------------------------------------------------------------------------------------------------
+
+
+def test_run_refuses_a_shifted_clock(home):
+    _refused(_invoke("run", home, NOW="+P400D"), "QIANTANG_NOW")
+
+
+def test_run_refuses_demo_mode(home):
+    _refused(_invoke("run", home, DEMO="1"), "demo")
+
+
+def test_run_refuses_to_serve_a_demos_home_to_the_world(home):
+    (home / "demo.json").write_text("{}")
+    _refused(_invoke("run", home, BASE_URL="https://data.example.org", SECRET_KEY=SECRET), "demo", "https")
+
+
+def test_run_on_https_requires_a_secret(home):
+    _refused(_invoke("run", home, BASE_URL="https://data.example.org"), "QIANTANG_SECRET_KEY")
+
+
+def test_run_requires_a_migrated_database(tmp_path):
+    result = _invoke("run", tmp_path / "new")
+    _refused(result, "qiantang migrate")
+    assert result.output.count("\n") == 1
+
+
+def test_run_says_when_the_database_is_away(home, tmp_path):
+    url = f"postgresql+psycopg://somebody:a-password@/nothing?host={tmp_path}"
+    result = _invoke("run", home, DATABASE_URL=url)
+    _refused(result, "cannot be opened")
+    assert "a-password" not in result.output
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_a_taken_port_is_said_before_anything_is_done(command, home):
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as taken:
+        port = str(taken.getsockname()[1])
+        result = _invoke(command, home, PORT=port)
+    _refused(result, port)
+    assert result.output.count("\n") == 1
+    assert not (home / "demo.json").exists()
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_a_broken_policy_file_stops_the_start_and_names_its_place(command, home, tmp_path):
+    broken = tmp_path / "policies"
+    shutil.copytree(resource_dir("policies"), broken)
+    file = sorted((broken / "lists").rglob("*.yaml"))[0]
+    lines = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([*lines, "surprise: 1", ""]), encoding="utf-8")
+    result = _invoke(command, home, POLICIES=str(broken))
+    _refused(result, f"{file.name}:{len(lines) + 1}:1: ")
+
+
+# ---- what it outlives -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(home: Path) -> Iterator[running.Running]:
+    (home / "demo.json").write_text("{}")  # the helper reads it; no demo account is there
+    with running.serving(home, {}, command="run") as made:
+        yield made
+
+
+def _until(found: Callable[[], bool], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not found():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.1)
+
+
+def _jobs(site: running.Running) -> list[int]:
+    return [pid for pid in running.children(site.process.pid) if " jobs " in running.command_of(pid)]
+
+
+def _workers(site: running.Running) -> list[int]:
+    return [pid for pid in running.children(site.process.pid) if " jobs " not in running.command_of(pid)]
+
+
+def _answers(site: running.Running) -> bool:
+    return running.answers(f"{site.base_url}/healthz")
+
+
+def test_children_that_die_are_replaced_and_sigterm_ends_all_within_ten_seconds(site):
+    _until(lambda: len(_jobs(site)) == 1, "a jobs child")
+    jobs, workers = _jobs(site), _workers(site)
+    assert len(workers) == 1
+
+    os.kill(jobs[0], signal.SIGKILL)
+    os.kill(workers[0], signal.SIGKILL)
+    _until(lambda: len(_jobs(site)) == 1 and _jobs(site) != jobs, "another jobs child")
+    _until(lambda: len(_workers(site)) == 1 and _workers(site) != workers and _answers(site), "another worker")
+    assert "the jobs child ended and is started again" in site.log.read_text()
+
+    children = running.children(site.process.pid)
+    began = time.monotonic()
+    site.process.send_signal(signal.SIGTERM)
+    assert site.process.wait(timeout=PROMPT) == 0
+    running.await_end(*children, seconds=max(0.1, began + PROMPT - time.monotonic()))
+    for line in site.log.read_text().splitlines():
+        assert json.loads(line)["message"]
+
+
+def test_children_end_when_their_parent_was_killed(site):
+    _until(lambda: len(_jobs(site)) == 1, "a jobs child")
+    children = running.children(site.process.pid)
+    assert len(children) == 2
+    site.process.kill()
+    running.await_end(*children, seconds=PROMPT)
+    assert not _answers(site)
