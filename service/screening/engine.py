@@ -19,6 +19,7 @@ from service.policy.rules.models import NegativeList, Obligation
 from service.policy.rules.papers import Reason, Terms
 from service.policy.rules.papers import agreement_text as write_agreement
 from service.policy.rules.routes import route_for
+from service.policy.rules.vocabulary import AXES
 
 
 def judge_now(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +72,13 @@ def domains(key_domain: str, tags: Iterable[str]) -> list[str]:
 def label(axis: str, word: str, language: str) -> str:
     """Return a vocabulary word's name in a language."""
     return policy.current().vocabulary.label(axis, word, language)
+
+
+def fact_value(key: str, value: str, language: str) -> str:
+    """Return a fact's value in words where its values are words of the vocabulary."""
+    if key == "dataset_level":
+        return f"L{value}"
+    return label(AXES[key], value, language) if key in AXES else value
 
 
 def _judge(facts: Mapping[str, Any], lists: Sequence[NegativeList]) -> dict[str, Any]:

@@ -21,7 +21,13 @@ pages = Blueprint("screening", __name__)
 @pages.app_context_processor
 def words() -> dict[str, object]:
     """Give every template the words of verdicts in the reader's language."""
-    return {"word": word, "obligation_label": obligation_label, "fact_label": fact_label, "seal_of": seal_of}
+    return {
+        "word": word,
+        "obligation_label": obligation_label,
+        "fact_label": fact_label,
+        "evidence_label": evidence_label,
+        "seal_of": seal_of,
+    }
 
 
 def word(axis: str, name: str) -> str:
@@ -38,6 +44,14 @@ def fact_label(key: str) -> str:
     if key.startswith("columns."):
         return gettext("字段 %(name)s 尚未分类", name=key.removeprefix("columns."))
     return gettext(FACTS.get(key, key))
+
+
+def evidence_label(evidence: str) -> str:
+    """Return evidence in words: `fact=value` by the names of both; a column, or a word of a statement, as it stands."""
+    key, _equals, value = evidence.partition("=")
+    if not value or key not in FACTS:
+        return evidence
+    return gettext("%(fact)s：%(value)s", fact=gettext(FACTS[key]), value=engine.fact_value(key, value, current()))
 
 
 @pages.get("/negative-lists")
