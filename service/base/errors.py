@@ -17,6 +17,7 @@ class Refusal(Exception):
     code: ClassVar[str] = "refused"
     title: ClassVar[str] = N_("请求未被接受")
     status: ClassVar[int] = 400
+    challenge: ClassVar[str] = 'Bearer realm="qiantang"'  # WWW-Authenticate, where the status is 401
     detail: str | None = None
 
     def __init__(self, detail: str | None = None, **facts: Any) -> None:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, redirect, render_template, request
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from service.base.settings import Settings
 
 MACHINE_PATHS = ("/api/", "/oauth/", "/.well-known/", "/metrics", "/healthz", "/readyz", "/audit/")
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+BEGINNING = {"/login", "/units"}  # what begins a session: another site must not choose whose
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -40,6 +41,7 @@ HTTP_TITLES = {
 }
 HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
 BROKEN = N_("系统出错")
+LINKS = frozenset({"page", "apply"})  # facts of a refusal that say where to go on
 
 M = TypeVar("M", bound=BaseModel)
 FindCaller = Callable[[str, datetime], Caller | None]
@@ -114,20 +116,26 @@ def wants_json() -> bool:
 
 def problem(refusal: Refusal) -> Response:
     """Return a refusal as RFC 9457 problem+json, its slug also in the header Qiantang-Problem."""
+    facts = {name: _whole(value) if name in LINKS else value for name, value in refusal.facts.items()}
     body = {
         "type": f"{settings().base_url}/problems/{refusal.code}",
         "title": gettext(refusal.title),
         "status": refusal.status,
-        "detail": detail_of(refusal),
+        "detail": gettext(refusal.detail, **facts) if refusal.detail else None,
         "instance": request.path,
         "request_id": log.request_id.get(),
-        **refusal.facts,
+        **facts,
     }
     answer = make_response(jsonify({name: value for name, value in body.items() if value is not None}), refusal.status)
     answer.content_type = "application/problem+json"
     answer.headers["Qiantang-Problem"] = refusal.code
     answer.headers["Cache-Control"] = "private, no-store"
     return answer
+
+
+def _whole(link: str) -> str:
+    """Return a link that works outside a browser too: a script prints it."""
+    return settings().base_url + link if link.startswith("/") else link
 
 
 def detail_of(refusal: Refusal) -> str | None:
@@ -141,7 +149,7 @@ def refuse(refusal: Refusal) -> BaseResponse:
     if wants_json() or g.get("bearer"):
         answer = problem(refusal)
     elif refusal.code in ("login-required", "fresh-login-required") and request.method == "GET":
-        return see_other(f"/login?next={request.path}" + ("&fresh=1" if g.get("caller") else ""))
+        return see_other(f"/login?next={quote(request.path)}" + ("&fresh=1" if g.get("caller") else ""))
     else:
         title, detail = gettext(refusal.title), detail_of(refusal)
         shown = render_template("errors/refusal.html", refusal=refusal, title=title, detail=detail)
@@ -150,7 +158,7 @@ def refuse(refusal: Refusal) -> BaseResponse:
     if wait := refusal.facts.get("retry_after"):
         answer.headers["Retry-After"] = str(wait)
     if refusal.status == 401:
-        answer.headers["WWW-Authenticate"] = refusal.facts.get("challenge", 'Bearer realm="qiantang"')
+        answer.headers["WWW-Authenticate"] = refusal.challenge
     return answer
 
 
@@ -175,14 +183,14 @@ def _identify(find_caller: FindCaller) -> None:
 
 
 def _refuse_cross_site() -> None:
-    """Refuse changes that carry the session cookie, and logins, unless they come from our own pages.
+    """Refuse changes that carry the session cookie or begin a session, unless they come from our own pages.
 
     Sec-Fetch-Site decides where the browser sends it, else Origin must be BASE_URL; `null` is nobody's origin.
     """
     if request.method not in CHANGING or request.path.startswith("/oauth/"):
         return
     carries_cookie = cookie_name(settings()) in request.cookies and not g.bearer
-    if not carries_cookie and request.path != "/login":
+    if not carries_cookie and request.path not in BEGINNING:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site == "same-origin" and origin in (None, settings().base_url, f"{request.scheme}://{request.host}"):
@@ -195,6 +203,7 @@ def _refuse_cross_site() -> None:
 def _close(answer: Response) -> Response:
     for name, value in SECURITY_HEADERS.items():
         answer.headers.setdefault(name, value)
+    answer.headers.setdefault("Cache-Control", "private, no-store")  # refusals and redirections too
     if settings().secure:
         answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     answer.headers["X-Request-Id"] = log.request_id.get()

@@ -56,6 +56,8 @@ def file(dataset_id: str, name: str) -> ResponseReturnValue:
         admitted = gate.admit(session, asked, now=clock.now(session))
     key, etag, size = _object(admitted.view, name)
     answer = _ranged(admitted, asked, key, etag, size, name)
+    if answer.status_code == 416:
+        return answer
     answer.headers.update(
         {
             "ETag": f'"{etag}"',
@@ -95,8 +97,8 @@ def _object(view: ReleasedView, name: str) -> tuple[str, str, int]:
 
 
 def _ranged(admitted: Admitted, asked: Asked, key: str, etag: str, size: int, name: str) -> Response:
-    if etag in request.if_none_match:
-        return Response(status=304)
+    if request.if_none_match.contains_weak(etag):
+        return Response(status=304, content_type=rules.FILES[name])
     header = request.headers.get("Range")
     condition = request.headers.get("If-Range")
     if condition is not None and condition.strip() != f'"{etag}"':
@@ -104,7 +106,9 @@ def _ranged(admitted: Admitted, asked: Asked, key: str, etag: str, size: int, na
     try:
         part = rules.byte_range(header, size)
     except ValueError:
-        return Response(status=416, headers={"Content-Range": f"bytes */{size}"})
+        answer = http.problem(rules.RangeOutside(size=size))
+        answer.headers["Content-Range"] = f"bytes */{size}"
+        return answer
     start, end = (part.start, part.end) if part else (0, size)
     body = () if request.method == "HEAD" else _watched(admitted, asked, key, start, end, name)
     answer = Response(body, status=206 if part else 200, content_type=rules.FILES[name])
@@ -128,8 +132,8 @@ def _watched(admitted: Admitted, asked: Asked, key: str, start: int, end: int, n
             sent += len(chunk)
             unchecked += len(chunk)
     finally:
-        whole = sent == end - start
-        _note(admitted, name.rsplit(".", 1)[1], admitted.view.rows if whole else 0, sent, whole=whole)
+        rows = admitted.view.rows * sent // _object(admitted.view, name)[2]
+        _note(admitted, name.rsplit(".", 1)[1], rows, sent, whole=sent == end - start)
 
 
 def _say_grant(answer: Response, admitted: Admitted) -> None:

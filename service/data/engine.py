@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from service.base.beijing import BEIJING
+
 BATCH = 8192  # rows decoded at a time
 
 
@@ -51,6 +53,9 @@ def _values(table: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
 
 
 def _json(value: Any) -> Any:
+    """Return a value as JSON can hold it; an instant in Beijing's time, as the CSV file has it."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(BEIJING).isoformat()
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -46,6 +46,13 @@ class CursorExpired(Refusal):
     detail = N_("数据或授权已有变动，请从第一页重新读取。")
 
 
+class RangeOutside(Refusal):
+    code = "range-not-satisfiable"
+    title = N_("所要的字节范围超出文件")
+    status = 416
+    detail = N_("文件共 %(size)s 字节，请从头读取或改用文件之内的范围。")
+
+
 class ViewMissing(NotFound):
     """The dataset has no data that may be read without a grant, or the dataset has none at all."""
 

@@ -17,7 +17,7 @@ class UsageEvent(SQLModel, table=True):
     client_id: str | None = Field(default=None, index=True, max_length=32)
     view_id: str = Field(max_length=32)
     face: str = Field(max_length=20, description="rows, parquet or csv")
-    rows: int = Field(description="rows in the answer; the whole view's for a file")
+    rows: int = Field(description="rows in the answer; of a file, the share that its bytes are of the whole")
     size: int = Field(sa_type=BigInteger, description="bytes sent")
     whole: bool = Field(description="False when the answer was cut or the client left")
     at: datetime = Field(sa_type=UTCDateTime, index=True)

@@ -25,11 +25,14 @@ DETAIL_FIELDS = frozenset({"type", "identifier", "actions", "locations", "column
 MAX_DETAILS = 8192  # characters of the parameter
 CLIENT_ID = re.compile(r"c-[0-9a-z]{26}")
 
+INVALID_TOKEN = 'Bearer realm="qiantang", error="invalid_token"'  # RFC 6750 3.1
+
 
 class TokenExpired(Refusal):
     code = "token-expired"
     title = N_("令牌已过期")
     status = 401
+    challenge = INVALID_TOKEN
     detail = N_("请用系统凭据重新换取令牌。")
 
 
@@ -39,6 +42,7 @@ class TokenRevoked(Refusal):
     code = "token-revoked"
     title = N_("令牌无效或已作废")
     status = 401
+    challenge = INVALID_TOKEN
     detail = N_("请用系统凭据重新换取令牌；系统停用后须由本单位管理员重新登记。")
 
 

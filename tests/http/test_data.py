@@ -1,0 +1,461 @@
+"""The data plane on the loaded demo: exactly what was granted, page by page and file by file, until it ends."""
+
+import csv
+import hashlib
+import io
+from datetime import UTC, datetime, timedelta
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.base import clock, db, state
+from service.base.beijing import BEIJING
+from service.data import api
+from tests.world import basic_header
+
+GRANTED = ["lot_id", "entry_time", "duration_min"]
+bounded = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def problem(answer, status, slug):
+    """Check a refusal: status, slug in body and header, and that nobody on the way may keep it."""
+    assert (answer.status_code, answer.headers.get("Qiantang-Problem")) == (status, slug), answer.text
+    assert answer.json["type"].endswith(f"/problems/{slug}") and answer.json["status"] == status
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Cache-Control"].startswith("private")
+    assert answer.json["title"]
+
+
+def pages(world, token, query=""):
+    """Yield the pages of a dataset from the first to the last."""
+    cursor = ""
+    while cursor is not None:
+        answer = world.rows(token, f"?cursor={cursor}{query}")
+        assert answer.status_code == 200, answer.text
+        yield answer.json
+        cursor = answer.json["next"]
+
+
+def stored(world):
+    """Return the rows of the granted columns in the raw version, as JSON has them, in no order."""
+    ((key,),) = world.found("select blob_key from datasetversion where dataset_id = 'parking-records'")
+    table = pq.read_table(world.settings.home / "store" / key, columns=GRANTED).to_pylist()
+    return [{**row, "entry_time": row["entry_time"].astimezone(BEIJING).isoformat()} for row in table]
+
+
+def ordered(rows):
+    return sorted(tuple(row.values()) for row in rows)
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_has_exactly_the_granted_columns(world):
+    answer = world.rows(world.token())
+    assert answer.status_code == 200 and answer.content_type == "application/json"
+    page = answer.json
+    assert [column["name"] for column in page["columns"]] == GRANTED
+    assert [column["type"] for column in page["columns"]] == ["string", "datetime", "integer"]
+    assert len(page["rows"]) == 100 and all(list(row) == GRANTED for row in page["rows"])
+    assert answer.headers["Qiantang-Grant"] == world.grant
+    assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("limit", [10_000, 7_777])
+def test_paging_brings_every_granted_row_once(world, limit):
+    found = [row for page in pages(world, world.token(), f"&limit={limit}") for row in page["rows"]]
+    assert len(found) == 20_000
+    assert ordered(found) == ordered(stored(world))
+    assert ordered(found) == [tuple(row.values()) for row in found], "rows are ordered by what they show"
+
+
+def test_a_selection_pages_on_in_its_own_columns_and_order(world):
+    token, names = world.token(), ["duration_min", "lot_id"]
+    first, second, *_rest = pages(world, token, "&limit=9000&select=duration_min,lot_id")
+    assert [column["name"] for column in first["columns"]] == names
+    assert list(second["rows"][0]) == names and len(second["rows"]) == 9000
+    unsaid = world.rows(token, f"?limit=1&cursor={first['next']}").json
+    assert unsaid["rows"] == second["rows"][:1]
+    problem(world.rows(token, f"?cursor={first['next']}&select=lot_id"), 400, "bad-parameter")
+
+
+def test_a_cursor_is_good_for_one_view_and_one_grant(world):
+    token = world.token()
+    cursor = world.rows(token).json["next"]
+    other = world.another_grant("parking-records", GRANTED)
+    both = world.token()
+    assert world.rows(both, f"?grant={world.grant}&cursor={cursor}").status_code == 200
+    problem(world.rows(both, f"?grant={other}&cursor={cursor}"), 410, "cursor-expired")
+    problem(world.rows(None, f"?cursor={cursor}", dataset="flights"), 410, "cursor-expired")
+    problem(world.rows(token, f"?cursor={cursor[:-1]}"), 410, "cursor-expired")
+    problem(world.rows(token, "?cursor=AAAA"), 410, "cursor-expired")
+    world.change("update releasedview set id = 'rebuilt' where grant_id = :grant", grant=world.grant)
+    problem(world.rows(token, f"?cursor={cursor}"), 410, "cursor-expired")
+
+
+def test_a_column_that_was_not_granted_is_named_with_the_way_to_apply(world):
+    token = world.token()
+    answer = world.rows(token, "?select=lot_id,plate")
+    problem(answer, 403, "column-not-granted")
+    assert answer.json["columns"] == "plate"
+    assert answer.json["apply"] == "http://127.0.0.1:8000/applications/new?dataset=parking-records"
+    assert answer.json["apply"] in answer.json["detail"]
+    problem(world.rows(token, "?select=lot_id,colour"), 400, "unknown-column")
+    problem(world.rows(token, "?select=colour,plate"), 400, "unknown-column")
+    problem(world.rows(token, "?select=PLATE"), 400, "unknown-column")
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=10001", "limit=ten", "limit=-1", "select=", "select=lot_id,lot_id"]
+)
+def test_a_parameter_that_does_not_hold_is_named(world, query):
+    problem(world.rows(world.token(), f"?{query}"), 400, "bad-parameter")
+
+
+def test_instants_come_in_beijing_time_in_every_face(world):
+    token = world.token()
+    row = world.rows(token, "?limit=1").json["rows"][0]
+    line = next(csv.DictReader(io.StringIO(world.file(token).text)))
+    assert row["entry_time"].endswith("+08:00")
+    assert datetime.fromisoformat(row["entry_time"]) == datetime.fromisoformat(line["entry_time"] + ":00")
+
+
+# ---- who may ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_token_the_answer_says_where_to_apply(world):
+    answer = world.rows(None)
+    problem(answer, 401, "token-missing")
+    assert "/applications/new?dataset=parking-records" in answer.json["detail"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    problem(world.rows(None, f"?access_token={world.token()}"), 401, "token-missing")
+    problem(world.file(None), 401, "token-missing")
+
+
+def test_a_token_serves_as_the_password_of_basic(world):
+    path = f"/api/v1/datasets/{world.dataset}/rows"
+    assert world.get(path, authorization=basic_header(f"qiantang:{world.token()}")).status_code == 200
+    problem(world.get(path, authorization=basic_header(f"{world.client_id}:{world.secret}")), 401, "token-revoked")
+
+
+def test_a_made_up_token_and_an_ended_one_are_told_apart_from_nothing(world):
+    token = world.token()
+    answer = world.rows("qta_" + "x" * 43)
+    problem(answer, 401, "token-revoked")
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    world.change("update token set revoked_at = issued_at")
+    problem(world.rows(token), 401, "token-revoked")
+
+
+def test_a_token_ends_after_its_hour(world):
+    token = world.token()
+    clock.set_shift(timedelta(minutes=59))
+    assert world.rows(token).status_code == 200
+    clock.set_shift(timedelta(minutes=61))
+    problem(world.rows(token), 401, "token-expired")
+    problem(world.file(token), 401, "token-expired")
+
+
+def test_a_disabled_client_reads_nothing_more(world):
+    token = world.token()
+    assert world.login("lake-manager").post(f"/clients/{world.client_id}/disabling").status_code == 303
+    problem(world.rows(token), 401, "token-revoked")
+
+
+def test_a_suspension_is_felt_on_the_next_request_and_lifted_as_fast(world):
+    token = world.token()
+    world.suspend("收到投诉，先行暂停核查")
+    for answer in (world.rows(token), world.file(token), world.file(token, "data.parquet")):
+        problem(answer, 403, "grant-suspended")
+        assert f"http://127.0.0.1:8000/grants/{world.grant}" in answer.json["detail"]
+        assert "投诉" not in answer.text, "the cause stands on the grant's page only"
+    assert world.login("authority-1").delete(f"/api/v1/grants/{world.grant}/suspension").status_code == 200
+    assert world.rows(token).status_code == 200
+
+
+def test_an_end_bites_a_live_token_although_no_job_has_run(world):
+    token = world.token()
+    world.change('update "grant" set ends_at = :at', at=_text(world.now() - timedelta(seconds=1)))
+    for answer in (world.rows(token), world.file(token)):
+        problem(answer, 403, "grant-ended")
+        assert "/applications/new?dataset=parking-records" in answer.json["detail"]
+
+
+def test_a_token_issued_before_the_end_does_not_outlive_it(world):
+    ends = datetime.fromisoformat(world.found('select ends_at from "grant"')[0][0]).replace(tzinfo=UTC)
+    away = ends - world.now()
+    clock.set_shift(away - timedelta(minutes=5))
+    token = world.token()
+    assert world.rows(token).status_code == 200
+    clock.set_shift(away + timedelta(seconds=1))
+    problem(world.rows(token), 401, "token-expired")
+
+
+def test_a_grant_that_has_not_begun_reads_nothing(world):
+    token = world.token()
+    world.change('update "grant" set starts_at = :at', at=_text(world.now() + timedelta(days=1)))
+    problem(world.rows(token), 403, "grant-not-started")
+
+
+def test_naming_another_units_grant_wins_nothing(world):
+    theirs = world.another_grant("parking-records", ["lot_id", "vehicle_type"], unit="firm-tide")
+    token, named = world.token(), f"?grant={theirs}"
+    problem(world.rows(token, named), 403, "grant-missing")
+    problem(world.get(f"/api/v1/datasets/{world.dataset}/files/data.csv{named}", token), 403, "grant-missing")
+    problem(world.rows(token, "?grant=no-such-grant"), 403, "grant-missing")
+
+
+def test_a_grant_that_changed_hands_is_not_served_to_the_old_ones_client(world):
+    token = world.token()
+    world.change("update \"grant\" set unit_id = 'firm-tide'")
+    problem(world.rows(token), 403, "grant-missing")
+
+
+def test_of_two_grants_the_one_named_is_served_else_the_one_that_ends_last(world):
+    short = world.another_grant("parking-records", ["vehicle_type"], ends_at=world.now() + timedelta(days=3))
+    token = world.token()
+    assert world.rows(token).headers["Qiantang-Grant"] == world.grant
+    named = world.rows(token, f"?grant={short}").json
+    assert [column["name"] for column in named["columns"]] == ["vehicle_type"]
+    problem(world.rows(token, f"?grant={short}&select=lot_id"), 403, "column-not-granted")
+
+
+def test_a_row_filter_holds_in_every_face(world):
+    march = {"from": "2026-03-05", "to": "2026-03-06"}
+    grant = world.another_grant("parking-records", GRANTED, row_filter=march)
+    token = world.token()
+    rows = world.rows(token, f"?grant={grant}&limit=10000").json["rows"]
+    assert 0 < len(rows) < 10_000
+    assert {row["entry_time"][:10] for row in rows} == {"2026-03-05", "2026-03-06"}
+    body = world.get(f"/api/v1/datasets/{world.dataset}/files/data.csv?grant={grant}", token).text
+    assert len(list(csv.reader(io.StringIO(body)))) == len(rows) + 1
+
+
+def test_a_grant_by_api_only_gives_no_file(world):
+    grant = world.another_grant("parking-records", GRANTED, delivery=["api"])
+    token = world.token()
+    assert world.rows(token, f"?grant={grant}").status_code == 200
+    path = f"/api/v1/datasets/{world.dataset}/files/data.csv?grant={grant}"
+    problem(world.get(path, token), 403, "wrong-delivery")
+
+
+def test_a_view_that_is_not_there_yet_asks_for_patience(world):
+    token = world.token()
+    world.change("update releasedview set state = 'building' where grant_id = :grant", grant=world.grant)
+    answer = world.rows(token)
+    problem(answer, 503, "view-building")
+    assert int(answer.headers["Retry-After"]) > 0
+    world.change("update releasedview set state = 'quarantined' where grant_id = :grant", grant=world.grant)
+    problem(world.file(token), 503, "version-held")
+
+
+def test_after_a_restore_nothing_goes_out_until_it_is_opened(world):
+    token = world.token()
+    with db.writing() as session:
+        state.shut(session, reason="restore", made_at="2026-11-24T00:00:00Z", at="2026-11-24T00:00:00Z")
+    for answer in (world.rows(token), world.file(token), world.rows(None, dataset="flights")):
+        assert answer.status_code == 503 and answer.headers["Cache-Control"].startswith("private")
+
+
+# ---- open and closed datasets ----------------------------------------------------------------------------------------
+
+
+def test_open_data_needs_no_token_and_takes_no_notice_of_one(world):
+    for token in (None, "qta_rubbish"):
+        answer = world.rows(token, "?limit=3", dataset="world-universities")
+        assert answer.status_code == 200 and len(answer.json["rows"]) == 3
+    file = world.get("/api/v1/datasets/exchange-rates/files/data.csv")
+    assert file.status_code == 200 and "private" not in file.headers["Cache-Control"]
+    refused = world.rows(None, "?select=tailnum", dataset="flights")
+    assert refused.status_code in (400, 403) and "rows" not in refused.json
+
+
+def test_a_dataset_that_is_closed_a_draft_or_none_at_all_is_not_found(world):
+    token = world.token()
+    world.change("update dataset set state = 'draft' where id = 'exchange-rates'")
+    told = []
+    for dataset in ("exchange-rates", "no-such-dataset", "passing-records", "hotel-checkins"):
+        for answer in (
+            world.rows(token, dataset=dataset),
+            world.get(f"/api/v1/datasets/{dataset}/files/data.csv", token),
+        ):
+            problem(answer, 404, "not-found")
+            told.append((answer.json["title"], answer.json.get("detail")))
+    assert len(set(told[:4])) == 1, "nobody learns that there is a draft"
+    problem(world.file(token, "data.xlsx"), 404, "not-found")
+    assert world.file(token, "../../keys/secret.key").status_code == 404
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_files_hold_exactly_the_granted_columns_and_rows(world):
+    token = world.token()
+    table = pq.read_table(io.BytesIO(world.file(token, "data.parquet").data))
+    lines = list(csv.reader(io.StringIO(world.file(token).text)))
+    assert table.schema.names == lines[0] == GRANTED
+    assert table.num_rows == len(lines) - 1 == 20_000
+    found = [{**row, "entry_time": row["entry_time"].astimezone(BEIJING).isoformat()} for row in table.to_pylist()]
+    assert ordered(found) == ordered(stored(world))
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
+def test_a_file_comes_whole_with_its_length_and_a_strong_etag(world, name):
+    token = world.token()
+    answer = world.file(token, name)
+    assert answer.status_code == 200
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+    assert answer.headers["ETag"] == f'"{_sha256(answer.data)}"'
+    assert answer.headers["Accept-Ranges"] == "bytes"
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    suffix = name.split(".")[1]
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="parking-records.{suffix}"'
+
+
+def test_a_download_that_broke_off_is_resumed_to_the_same_bytes(world):
+    token = world.token()
+    whole = world.file(token)
+    etag = whole.headers["ETag"]
+    first = world.file(token, Range="bytes=0-99999", If_Range=etag)
+    rest = world.file(token, Range="bytes=100000-", If_Range=etag)
+    assert (first.status_code, rest.status_code) == (206, 206)
+    assert first.headers["Content-Range"] == f"bytes 0-99999/{len(whole.data)}"
+    assert first.data + rest.data == whole.data
+    assert rest.headers["ETag"] == etag and int(rest.headers["Content-Length"]) == len(rest.data)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "part"),
+    [
+        ({"Range": "bytes=-10"}, 206, slice(-10, None)),
+        ({"Range": "bytes=5-5"}, 206, slice(5, 6)),
+        ({"Range": "bytes=10-99999999999"}, 206, slice(10, None)),
+        ({"Range": "bytes=0-1,5-6"}, 200, slice(None)),
+        ({"Range": "bytes=9-1"}, 200, slice(None)),
+        ({"Range": "lines=0-1"}, 200, slice(None)),
+        ({"Range": "bytes=0-9", "If_Range": '"another"'}, 200, slice(None)),
+        ({"Range": "bytes=0-9", "If_Range": "Tue, 24 Nov 2026 00:00:00 GMT"}, 200, slice(None)),
+    ],
+)
+def test_one_range_is_served_and_anything_else_gets_the_whole_file(world, headers, status, part):
+    token = world.token()
+    answer = world.file(token, **headers)
+    assert answer.status_code == status
+    assert answer.data == world.file(token).data[part]
+
+
+def test_a_range_outside_the_file_is_a_problem_that_tells_the_size(world):
+    token = world.token()
+    size = len(world.file(token).data)
+    for wanted in (f"bytes={size}-", "bytes=-0", f"bytes={'9' * 5000}-"):
+        answer = world.file(token, Range=wanted)
+        problem(answer, 416, "range-not-satisfiable")
+        assert answer.headers["Content-Range"] == f"bytes */{size}"
+
+
+def test_a_file_that_has_not_changed_is_not_sent_again(world):
+    token = world.token()
+    etag = world.file(token).headers["ETag"]
+    for seen in (etag, f"W/{etag}", "*", f'"a", {etag}'):
+        answer = world.file(token, If_None_Match=seen)
+        assert (answer.status_code, answer.data) == (304, b"")
+        assert answer.headers["ETag"] == etag and answer.headers["Cache-Control"].startswith("private")
+    assert world.file(token, If_None_Match='"another"').status_code == 200
+    world.suspend()
+    problem(world.file(token, If_None_Match=etag), 403, "grant-suspended")
+
+
+def test_head_tells_the_length_and_sends_nothing(world):
+    token = world.token()
+    size = len(world.file(token).data)
+    path = f"/api/v1/datasets/{world.dataset}/files/data.csv"
+    answer = world.visitor().head(path, headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status_code, answer.data, int(answer.headers["Content-Length"])) == (200, b"", size)
+    assert len(_usage(world)) == 1
+
+
+# ---- what is written down, and what cuts a file ----------------------------------------------------------------------
+
+
+def test_every_answer_with_data_leaves_one_row_of_usage_and_no_refusal_does(world):
+    token = world.token()
+    world.rows(token, "?limit=7")
+    body = world.file(token, "data.parquet").data
+    part = world.file(token, Range="bytes=0-65247").data
+    world.rows(token, "?select=plate")
+    world.rows("qta_wrong")
+    world.rows(None, "?limit=2", dataset="exchange-rates")
+    rows, file, some, public = _usage(world)
+    assert rows[:3] == (world.grant, world.client_id, "rows") and rows[3] == 7 and rows[5]
+    assert file[2:] == ("parquet", 20_000, len(body), 1)
+    assert some[2] == "csv" and some[4] == len(part) == 65_248 and 1_900 < some[3] < 2_100
+    assert public[:4] == (None, None, "rows", 2)
+
+
+def test_a_suspension_cuts_a_file_that_is_on_its_way(world, monkeypatch):
+    monkeypatch.setattr(api, "CHUNK", 1 << 14)
+    monkeypatch.setattr(api, "RECHECK", 1 << 16)
+    token = world.token()
+    answer = world.file(token)
+    parts = answer.iter_encoded()
+    received = len(next(parts))
+    world.suspend()
+    with pytest.raises(ConnectionAbortedError):
+        for part in parts:
+            received += len(part)
+    assert received == 1 << 16 < int(answer.headers["Content-Length"])
+    ((*_rest, size, whole),) = _usage(world)
+    assert (size, whole) == (received, 0)
+
+
+def test_a_reader_who_leaves_is_charged_for_what_was_sent(world, monkeypatch):
+    monkeypatch.setattr(api, "CHUNK", 1 << 14)
+    answer = world.file(world.token())
+    parts = answer.iter_encoded()
+    next(parts), next(parts)
+    answer.close()
+    ((*_rest, size, whole),) = _usage(world)
+    assert size in (1 << 14, 1 << 15) and whole == 0
+
+
+text = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=30)
+ranges = text | st.from_regex(r"bytes=[0-9]{0,22}-[0-9]{0,22}(,[0-9]*-[0-9]*)?", fullmatch=True)
+HEADERS = ["Range", "If-Range", "If-None-Match", "If-Modified-Since", "Authorization", "Accept-Language", "Accept"]
+
+
+@bounded
+@given(
+    query=st.dictionaries(st.sampled_from(["select", "limit", "cursor", "grant", "lang"]), st.text(max_size=30)),
+    headers=st.dictionaries(st.sampled_from(HEADERS), ranges, max_size=3),
+    tail=st.sampled_from(["rows", "files/data.csv", "files/data.parquet"]),
+)
+def test_no_request_breaks_the_data_plane(world, query, headers, tail):
+    given_token = {"Authorization": f"Bearer {_token(world)}"}
+    path = f"/api/v1/datasets/{world.dataset}/{tail}"
+    answer = world.visitor().get(path, query_string=query, headers=given_token | headers)
+    assert answer.status_code < 500
+    assert "private" in answer.headers["Cache-Control"]
+
+
+def _token(world):
+    """Return one token for all examples of a test."""
+    if "token" not in world.known:
+        world.known["token"] = world.token()
+    return world.known["token"]
+
+
+def _usage(world):
+    return [
+        tuple(row)
+        for row in world.found("select grant_id, client_id, face, rows, size, whole from usageevent order by id")
+    ]
+
+
+def _text(at):
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _sha256(data):
+    return hashlib.sha256(data).hexdigest()
