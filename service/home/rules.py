@@ -20,6 +20,22 @@ def working_days_before(now: datetime, days: int, *, works: Works) -> datetime:
     return datetime.combine(day, time.min, BEIJING).astimezone(UTC)
 
 
+RANK = ("pass", "condition", "review", "prohibit")
+
+
+def column_shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a dataset's page says of one column before anybody has applied.
+
+    Nobody knows yet who will ask and for what, so nearly every rule about that is open.  `outcome` is what holds for
+    everybody, `depends` whether it may become stricter; an unclassified column stays as it was judged.
+    """
+    certain = [str(rule["outcome"]) for rule in verdict["own"] if rule["state"] == "hit"]
+    unclassified = any(str(key).startswith("columns.") for key in verdict["missing"])
+    outcome = verdict["own_outcome"] if unclassified else max(certain, key=RANK.index, default="pass")
+    depends = outcome != "prohibit" and any(rule["state"] == "unknown" for rule in verdict["own"])
+    return {"outcome": outcome, "rules": verdict["own"], "depends": depends}
+
+
 def refusals_by_clause(verdicts: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
     """Return how many refusals each rule had a hand in, most first; "" stands for those that no rule asked for."""
     counted: Counter[str] = Counter()

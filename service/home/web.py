@@ -159,6 +159,7 @@ def problem_type(code: str) -> ResponseReturnValue:
 def _dataset_page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
     columns = catalogue.columns(session, found.id)
     names = tuple(column.name for column in columns)
+    verdicts = screening.column_verdicts(session, Ask(found.id, names), now=now)
     view = grants.public_view(session, found.id) if found.openness == "unconditional" else None
     shown = [column["name"] for column in view.columns] if view else []
     rows: list[dict[str, Any]] = []
@@ -171,7 +172,7 @@ def _dataset_page(session: Session, found: Dataset, *, now: datetime) -> dict[st
         "data_domain": DATA_DOMAINS[found.data_domain],
         "update_cycle": UPDATE_CYCLES[found.update_cycle],
         "columns": columns,
-        "verdicts": screening.column_verdicts(session, Ask(found.id, names), now=now),
+        "verdicts": {name: rules.column_shown(each) for name, each in verdicts.items()},
         "view": view,
         "shown": shown,
         "rows": rows,

@@ -1,0 +1,46 @@
+"""Working days of the register, statistics of refusals, and what a dataset's page says of a column."""
+
+from datetime import UTC, date, datetime
+
+from service.home import rules
+
+
+def weekday(day: date) -> bool:
+    return day.weekday() < 5
+
+
+def rule(outcome: str, state: str) -> dict[str, str]:
+    return {"id": "TR-001", "outcome": outcome, "state": state}
+
+
+def verdict(*own: dict[str, str], own_outcome: str = "review", missing: tuple[str, ...] = ()) -> dict[str, object]:
+    return {"own": list(own), "own_outcome": own_outcome, "missing": list(missing)}
+
+
+def test_five_working_days_before_a_monday_is_the_monday_before():
+    monday = datetime(2026, 11, 23, 1, tzinfo=UTC)
+    assert rules.working_days_before(monday, 5, works=weekday) == datetime(2026, 11, 15, 16, tzinfo=UTC)
+
+
+def test_a_column_shows_what_holds_for_everybody_and_that_it_may_become_stricter():
+    shown = rules.column_shown(verdict(rule("condition", "hit"), rule("review", "unknown")))
+    assert (shown["outcome"], shown["depends"]) == ("condition", True)
+
+
+def test_a_prohibited_column_depends_on_nobody():
+    shown = rules.column_shown(verdict(rule("prohibit", "hit"), rule("review", "unknown"), own_outcome="prohibit"))
+    assert (shown["outcome"], shown["depends"]) == ("prohibit", False)
+
+
+def test_an_unclassified_column_is_never_shown_as_harmless():
+    shown = rules.column_shown(verdict(rule("prohibit", "unknown"), missing=("columns.f17",)))
+    assert shown["outcome"] == "review"
+
+
+def test_refusals_are_counted_by_the_rules_that_hit():
+    verdicts = [
+        {"rules": [rule("prohibit", "hit")]},
+        {"rules": [rule("prohibit", "hit"), {**rule("review", "unknown"), "id": "CO-001"}]},
+        {"rules": []},
+    ]
+    assert rules.refusals_by_clause(verdicts) == [("TR-001", 2), ("", 1)]
