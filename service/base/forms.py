@@ -1,9 +1,11 @@
 """Forms: parsed once at the edge by pydantic; what does not hold is named field by field in the reader's language."""
 
+import unicodedata
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 from werkzeug.datastructures import MultiDict
 
 from service.base.errors import Invalid
@@ -42,6 +44,28 @@ MESSAGES = {
     "json_invalid": N_("不是有效的 JSON"),
 }
 OTHER = N_("填写内容不正确")
+UNSEEN = N_("不得含有换行、控制字符或不可见字符")
+
+
+def seen(text: str) -> str:
+    """Return `text` as it is; PydanticCustomError when it holds line ends, controls or marks that nobody sees."""
+    if any(_unseen(letter) for letter in text):
+        raise PydanticCustomError("unseen", UNSEEN)
+    return text
+
+
+# The name of a unit, a person or a system: what it looks like is what it is.
+OneLine = Annotated[str, AfterValidator(seen)]
+
+
+def one_line(text: str) -> str:
+    """Return a text that somebody wrote as one line, for where a line of their own could pass for one of ours."""
+    return "".join(letter for letter in " ".join(text.split()) if not _unseen(letter))
+
+
+def _unseen(letter: str) -> bool:
+    """Whether a letter is a control, a format mark (zero width, direction) or a line or paragraph separator."""
+    return unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp")
 
 
 class Form(BaseModel):

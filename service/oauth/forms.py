@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from service.base.forms import Form
+from service.base.forms import Form, OneLine
 
 
 class ClientForm(Form):
     """A new system of the unit."""
 
-    name: Annotated[str, StringConstraints(min_length=2, max_length=60)]
+    name: Annotated[OneLine, StringConstraints(min_length=2, max_length=60)]
 
 
 class AllowForm(Form):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from service.base.forms import Form
+from service.base.forms import Form, OneLine
 from service.base.i18n import gettext
 from service.people import rules
 
@@ -30,7 +30,7 @@ def _login(text: str) -> str:
 NewLogin = Annotated[str, AfterValidator(_login)]
 NewPassword = Annotated[str, Field(max_length=rules.PASSWORD_MAX)]
 Uscc = Annotated[str, Field(max_length=64), AfterValidator(_uscc)]
-PersonName = Annotated[str, Field(min_length=1, max_length=60)]
+PersonName = Annotated[OneLine, Field(min_length=1, max_length=60)]
 
 
 class LoginForm(Form):
@@ -56,8 +56,8 @@ class RegisterForm(_WithPassword):
     """A unit and its first person."""
 
     kind: Literal["enterprise", "institute", "social"]
-    name: Annotated[str, Field(min_length=2, max_length=120)]
-    name_en: Annotated[str, Field(max_length=200)] = ""
+    name: Annotated[OneLine, Field(min_length=2, max_length=120)]
+    name_en: Annotated[OneLine, Field(max_length=200)] = ""
     uscc: Uscc
     person_name: PersonName
 
