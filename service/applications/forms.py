@@ -57,6 +57,7 @@ def _raw(value: object) -> object:
 
 Raw = Annotated[str, StringConstraints(max_length=50_000), BeforeValidator(_raw)]
 Name = Annotated[str, StringConstraints(max_length=64)]
+Version = Annotated[int, Field(ge=0, lt=2**31)]  # what both databases count to
 
 
 class DraftForm(Form):
@@ -96,7 +97,7 @@ class DecisionForm(Form):
     """One officer's act.  `lists` is the seal of the lists that the person was shown; `columns` are those kept."""
 
     verb: Literal["approve", "narrow", "return", "refuse"]
-    version: int = Field(ge=0)
+    version: Version
     reason: str = Field(min_length=2, max_length=4000)
     columns: Annotated[list[Name], Field(max_length=500)] | None = None
     ends_on: date | None = None
@@ -106,7 +107,7 @@ class DecisionForm(Form):
 class SeenForm(Form):
     """An act on the version that the person saw."""
 
-    version: int = Field(ge=0)
+    version: Version
 
 
 class SignForm(SeenForm):

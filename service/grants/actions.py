@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from service.audit.actions import record
@@ -67,7 +67,8 @@ def issue(
     session.add(grant)
     _record(
         session, grant, "grant:issue", by=by, now=now, application=application_id, dataset=dataset_id,
-        dataset_version=dataset_version, recipe=recipe.digest(), screening=rests_on["screening"],
+        dataset_version=dataset_version, recipe=recipe.digest(), screening=rests_on["screening"], unit=unit_id,
+        delivery=list(delivery), ends_at=ends_at.astimezone(UTC).isoformat(),
     )  # fmt: skip
     _tell_unit(session, grant, "grant-issued", now=now, day=rules.last_day(ends_at).isoformat())
     return grant

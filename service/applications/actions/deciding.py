@@ -22,12 +22,15 @@ from service.applications.actions.reading import agreement_of, ask_of, day_of, i
 from service.applications.rules import Actor, State, Verb
 from service.applications.tables import Agreement, Application, Decision
 from service.audit.actions import record
+from service.audit.rules import salted
 from service.base.db import Session
 from service.base.errors import Invalid, NotAllowed, Refusal
+from service.base.forms import one_line
 from service.base.i18n import N_, gettext, pick
 from service.base.ids import new_id
 from service.base.roles import Role
 from service.catalogue import store as catalogue
+from service.catalogue.rules import DatasetState, Openness
 from service.catalogue.tables import Dataset
 from service.grants import actions as grants
 from service.grants.rules import DELIVERIES, end_of_day
@@ -44,6 +47,14 @@ from service.screening.rules import Judged, digests_of, seal_of
 class TermOver(Refusal):
     code = "term-over"
     title = N_("申请的使用期限已过，请撤回后重新申请")
+    status = 409
+
+
+class DatasetNotOpen(Refusal):
+    """The dataset was closed, opened to all, or loaded anew and not yet published since the case began."""
+
+    code = "dataset-not-open"
+    title = N_("该数据集目前不在受限开放之列，不能授权")
     status = 409
 
 
@@ -66,8 +77,8 @@ def decide(
     verdict is judged anew in this transaction, on what would remain.  Of two persons who decide on one version at
     once, exactly one wins; the other gets Changed with the difference.
 
-    Raises NotFound, Changed, WrongState, OwnUnit, NotYourStep, SecondPerson, Invalid, ListsChanged, Prohibited,
-    WrongDelivery, UnitUnverified, Unenforceable.
+    Raises NotFound, Changed, WrongState, OwnUnit, NotYourStep, SecondPerson, Invalid, ListsChanged, DatasetNotOpen,
+    Prohibited, WrongDelivery, UnitUnverified, Unenforceable.
     """
     application = visible(session, id, by)
     dataset = catalogue.dataset(session, application.dataset_id)
@@ -88,7 +99,10 @@ def decide(
     enter(application, there, now=now)
     if there.state is State.REFUSED:
         store.release(session, id)
-    note(session, application, wish.verb, by=by, now=now, screening=judged.id, outcome=judged.verdict["outcome"])
+    # Salted by the decision's own id, which the log does not hold: erasing the row leaves a meaningless number.
+    reason = salted(decision.reason, decision.id)
+    outcome = judged.verdict["outcome"]
+    note(session, application, wish.verb, by=by, now=now, screening=judged.id, outcome=outcome, reason=reason)
     if there.state is State.APPROVED:
         offer_agreement(session, application, dataset, judged, by=by, now=now)
     _tell_decision(session, application, dataset, now=now)
@@ -113,7 +127,8 @@ def offer_agreement(
 def sign(session: Session, id: str, *, seen: int, digest: str, by: Actor, now: datetime) -> Grant:
     """Sign the agreement for the unit and return the grant that it makes; the verdict is judged once more before.
 
-    Raises NotAllowed unless a manager of the unit signs, Invalid for another text's digest, UnitUnverified, TermOver,
+    Raises NotAllowed unless a manager of the unit signs, Invalid for another text's digest, DatasetNotOpen,
+    UnitUnverified, TermOver,
     and VerdictChanged when the request has come to be judged more strictly than it was decided.
     """
     application = own_case(session, id, seen, by)
@@ -179,6 +194,7 @@ def _grantable(
     session: Session, application: Application, dataset: Dataset, judged: Judged, *, last: bool, now: datetime
 ) -> None:
     """Raise unless the case may be agreed to: at every step by its verdict, at the last one in every respect."""
+    _demand_open(dataset)
     if judged.verdict["ceiling"] == "prohibit":
         raise rules.Prohibited(
             rules="、".join(rules.prohibiting(judged.verdict)), missing=judged.verdict["missing"],
@@ -194,6 +210,12 @@ def _grantable(
         raise rules.Unenforceable(
             obligations=[each["obligation"] for each in blocked], listed="；".join(pick(each) for each in blocked)
         )
+
+
+def _demand_open(dataset: Dataset) -> None:
+    """Raise DatasetNotOpen unless the dataset is published as it stands now, and open under conditions."""
+    if dataset.state != DatasetState.PUBLISHED or dataset.openness != Openness.RESTRICTED:
+        raise DatasetNotOpen()
 
 
 def _decision(
@@ -214,6 +236,9 @@ def _judged_again(
     session: Session, application: Application, dataset: Dataset, agreement: Agreement, *, now: datetime
 ) -> Judged:
     """Judge the case for its signature; the stricter of this verdict and the decided one governs."""
+    _demand_open(dataset)
+    # Two signatures of one unit take turns: what the first one grants is linked with what the second one asks.
+    people.lock_unit(session, application.unit_id)
     if not people.verified(session, application.unit_id):
         raise UnitUnverified(unit=application.unit_id)
     if application.ends_on is None or application.ends_on <= day_of(now):
@@ -256,13 +281,16 @@ def _row_filter(application: Application) -> dict[str, Any]:
 
 
 def _terms(session: Session, application: Application, dataset: Dataset) -> Terms:
-    """Return what an agreement says of its case; the term begins when the unit signs."""
+    """Return what an agreement says of its case; the term begins when the unit signs.
+
+    What the unit wrote stays on one line, inside its clause: a line of their own would read as one more clause.
+    """
     unit = people.unit(session, application.unit_id)
     authority = next(iter(people.units_of_kind(session, "authority")), None)
     titles = {column.name: column.title_zh for column in catalogue.columns(session, dataset.id)}
     return Terms(
         number=application.number or "",
-        applicant=unit.name,
+        applicant=one_line(unit.name),
         applicant_uscc=unit.uscc or "",
         source_unit=people.unit(session, dataset.source_unit_id).name,
         authority=authority.name if authority else "",
@@ -270,12 +298,12 @@ def _terms(session: Session, application: Application, dataset: Dataset) -> Term
         columns=tuple(f"{titles.get(name, name)}（{name}）" for name in application.columns),
         rows=_rows(application),
         purpose=application.purpose,
-        statement=application.statement,
+        statement=one_line(application.statement),
         delivery=application.delivery,
         starts_on="签署之日",
         ends_on=iso(application.ends_on) or "",
-        security_contact=str(application.security.get("officer", "")),
-        members=tuple(application.members),
+        security_contact=one_line(str(application.security.get("officer", ""))),
+        members=tuple(one_line(member) for member in application.members),
     )
 
 
@@ -286,7 +314,7 @@ def _rows(application: Application) -> str:
         first, last = iso(application.period_from) or "最早", iso(application.period_to) or "最新"
         parts.append(f"{first} 至 {last}")
     if application.areas:
-        parts.append(f"区域：{'、'.join(application.areas)}")
+        parts.append(f"区域：{'、'.join(one_line(area) for area in application.areas)}")
     return "；".join(parts) or "全部"
 
 

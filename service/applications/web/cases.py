@@ -72,7 +72,8 @@ def show(id: str) -> ResponseReturnValue:
 @requires(Role.STEWARD, Role.AUTHORITY, fresh=True)
 def decide(id: str) -> ResponseReturnValue:
     """Take one decision; whatever stands in its way is said beside the form, with what was typed."""
-    data = form_data(request.form, lists={"columns"})
+    # A page without a ticked box keeps no column; only a program may leave `columns` out and so keep them all.
+    data = {"columns": [], **form_data(request.form, lists={"columns"})}
     with db.reading() as session:
         visible(session, id, caller())
     try:
