@@ -166,9 +166,7 @@ def unenforceable(delivery: Iterable[str], transforms: Iterable[Mapping[str, Any
 # ---- suspension -----------------------------------------------------------------------------------------------------
 
 
-def may_oversee(
-    roles: Collection[Role], *, unit_id: str, source_unit_id: str, holder_unit_id: str
-) -> bool:
+def may_oversee(roles: Collection[Role], *, unit_id: str, source_unit_id: str, holder_unit_id: str) -> bool:
     """Whether a person of `unit_id` may suspend, confirm or lift: the authority, or the data's own steward.
 
     Nobody does it to their own unit's grant.

@@ -122,11 +122,7 @@ def claim_flag(session: Session, suspension_id: str, *, now: datetime) -> bool:
 
 
 def _suspended() -> ColumnElement[bool]:
-    return (
-        exists()
-        .where(col(Suspension.grant_id) == Grant.id, col(Suspension.lifted_at).is_(None))
-        .correlate(Grant)
-    )
+    return exists().where(col(Suspension.grant_id) == Grant.id, col(Suspension.lifted_at).is_(None)).correlate(Grant)
 
 
 # ---- reminders ------------------------------------------------------------------------------------------------------

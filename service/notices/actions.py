@@ -60,9 +60,7 @@ def note_failure(session: Session, outbox_id: str, *, fault: str, now: datetime)
     return due_at is None
 
 
-def read(
-    session: Session, notice_id: str, *, unit_id: str, by: str, roles: Collection[str], now: datetime
-) -> Notice:
+def read(session: Session, notice_id: str, *, unit_id: str, by: str, roles: Collection[str], now: datetime) -> Notice:
     """Note that `by` has read a notice of theirs and return it; NotFound for another's."""
     notice = store.notice(session, notice_id, unit_id=unit_id, person_id=by, roles=roles)
     store.mark_read(session, notice_id, person_id=by, now=now)

@@ -49,9 +49,7 @@ KINDS: dict[str, Kind] = {
     "unit-confirmed": Kind(N_("本单位的证明材料已核验，现在可以取得数据使用授权。"), "/account"),
     "unit-registered": Kind(N_("有新的申请单位待核验：%(unit)s。"), "/units"),
     "unit-disputed": Kind(N_("统一社会信用代码被第二次登记，须核实：%(unit)s。"), "/units"),
-    "grant-issued": Kind(
-        N_("数据使用授权已生效：%(dataset)s，有效期至 %(day)s 24:00。"), "/grants/%(grant)s"
-    ),
+    "grant-issued": Kind(N_("数据使用授权已生效：%(dataset)s，有效期至 %(day)s 24:00。"), "/grants/%(grant)s"),
     "grant-ends": Kind(
         N_("数据使用授权将在 %(days)s 天内到期：%(dataset)s，%(day)s 24:00 起不能再取数。继续使用请及早重新申请。"),
         "/grants/%(grant)s",
@@ -60,9 +58,7 @@ KINDS: dict[str, Kind] = {
         N_("数据使用授权 %(at)s 起暂停：%(dataset)s。事由：%(cause)s。一个工作日内须由第二人确认；异议请找数源单位。"),
         "/grants/%(grant)s",
     ),
-    "suspension-confirmed": Kind(
-        N_("数据使用授权的暂停已由第二人确认：%(dataset)s。"), "/grants/%(grant)s"
-    ),
+    "suspension-confirmed": Kind(N_("数据使用授权的暂停已由第二人确认：%(dataset)s。"), "/grants/%(grant)s"),
     "suspension-lifted": Kind(N_("数据使用授权已恢复：%(dataset)s，可以继续取数。"), "/grants/%(grant)s"),
     "suspension-to-confirm": Kind(
         N_("有一项暂停须由您或其他审核人在 %(due)s 前确认或恢复：%(dataset)s。"), "/grants/%(grant)s"

@@ -73,17 +73,13 @@ def unread(session: Session, *, unit_id: str, person_id: str, roles: Collection[
     """Return how many of a person's notices this person has not read."""
     mine = select(NoticeRead.notice_id).where(NoticeRead.person_id == person_id)
     return session.exec(
-        select(func.count(col(Notice.id))).where(
-            *_meant_for(unit_id, person_id, roles), col(Notice.id).not_in(mine)
-        )
+        select(func.count(col(Notice.id))).where(*_meant_for(unit_id, person_id, roles), col(Notice.id).not_in(mine))
     ).one()
 
 
 def notice(session: Session, notice_id: str, *, unit_id: str, person_id: str, roles: Collection[str]) -> Notice:
     """Return one of a person's own notices; NotFound for all others."""
-    found = session.exec(
-        select(Notice).where(Notice.id == notice_id, *_meant_for(unit_id, person_id, roles))
-    ).first()
+    found = session.exec(select(Notice).where(Notice.id == notice_id, *_meant_for(unit_id, person_id, roles))).first()
     if found is None:
         raise NotFound()
     return found
