@@ -9,7 +9,14 @@ from tests.house.scan import ROOT, files, text_of
 LOCKS = sorted(path.name for path in ROOT.glob("requirements*.lock"))
 ADDRESS = re.compile(r"[a-z]+://|^-|--(extra-)?index|--find-links|@ ", re.MULTILINE)
 # The words are put together here, so that this file does not find itself.
-REGISTRIES = ("pypi" + ".org", "python" + "hosted" + ".org", "registry." + "npmjs", "deb." + "debian", "proxy." + "golang")
+REGISTRIES = (
+    "pypi" + ".org",
+    "python" + "hosted" + ".org",
+    "registry." + "npmjs",
+    "deb." + "debian",
+    "proxy." + "golang",
+    "docker." + "io",
+)
 FOLDERS = re.compile(r"(?<![\w.$}/-])/(home|root|Users|work)/[\w.-]+")
 SECRETS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{30}")
 
