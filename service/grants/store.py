@@ -39,6 +39,15 @@ def live(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
     ).all()
 
 
+def unended(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
+    """Return the grants of a unit that have not ended at `now`, suspended ones too, soonest to end first."""
+    return session.exec(
+        select(Grant)
+        .where(Grant.unit_id == unit_id, now < Grant.ends_at)
+        .order_by(col(Grant.ends_at), col(Grant.id))
+    ).all()
+
+
 def of_unit(session: Session, unit_id: str) -> Sequence[Grant]:
     """Return all grants that a unit has or had, the one that ends last first."""
     return session.exec(

@@ -44,11 +44,14 @@ def applicant(session: Session, unit_id: str) -> Applicant:
 
 
 def held(session: Session, unit_id: str, *, now: datetime) -> Held:
-    """Return the semantic types and tags that the unit's live grants give it already."""
+    """Return the semantic types and tags that the unit's grants give it already.
+
+    All that have not ended: a suspended one may be lifted, and what was read before it stays read.
+    """
     semantics: set[str] = set()
     tags: set[str] = set()
     classified = True
-    for grant in grants.live(session, unit_id, now=now):
+    for grant in grants.unended(session, unit_id, now=now):
         tags.update(catalogue.dataset(session, grant.dataset_id).tags)
         known = {column.name: column.semantic for column in catalogue.columns(session, grant.dataset_id)}
         for name in grant.columns:
