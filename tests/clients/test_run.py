@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from service.base import db
-from service.base.settings import resource_dir
+from service import app as application
+from service.base import clock, db, state
+from service.base.roles import Role
+from service.base.settings import Settings, resource_dir
 from service.cli import main
 from service.migrations import upgrade
+from service.people import actions as people
 from tests import running
 
 VARIABLES = ("HOME", "DATABASE_URL", "STORE_URL", "BASE_URL", "PORT", "POLICIES", "SECRET_KEY", "NOW", "DEMO")
@@ -64,6 +67,37 @@ def test_run_refuses_demo_mode(home):
 def test_run_refuses_to_serve_a_demos_home_to_the_world(home):
     (home / "demo.json").write_text("{}")
     _refused(_invoke("run", home, BASE_URL="https://data.example.org", SECRET_KEY=SECRET), "demo", "https")
+
+
+def test_run_knows_a_demos_database_without_its_file_too(home):
+    """A backup carries the demo's accounts, and not demo.json."""
+    with db.writing() as session:
+        state.mark_demo(session)
+    db.engine().dispose()
+    _refused(_invoke("run", home, BASE_URL="https://data.example.org", SECRET_KEY=SECRET), "demo", "https")
+
+
+def test_demo_is_not_for_the_world(home):
+    """It shows passwords on its login page and lets its clock be moved."""
+    _refused(_invoke("demo", home, BASE_URL="https://data.example.org", SECRET_KEY=SECRET), "demo", "https")
+    with pytest.raises(ValueError, match="https"):
+        application.connect(Settings(home=home, base_url="https://data.example.org", demo=True))
+
+
+def test_demo_brings_no_accounts_into_a_service_that_it_did_not_make(home):
+    with db.writing() as session:
+        now = clock.now(session)
+        unit = people.add_unit(session, kind="authority", name="主管部门", name_en="", uscc=None, by="tests", now=now)
+        people.add_person(session, login="officer", name="某", password="correct horse battery", unit_id=unit.id,
+                          roles=[Role.AUTHORITY], by="tests", now=now)  # fmt: skip
+    db.engine().dispose()
+    _refused(_invoke("demo", home), "demo")
+    assert not (home / "demo.json").exists()
+
+
+def test_a_new_home_is_for_its_owner_alone(tmp_path):
+    assert _invoke("migrate", tmp_path / "new").exit_code == 0
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o700
 
 
 def test_run_on_https_requires_a_secret(home):
