@@ -58,9 +58,14 @@ def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PART
 
 
 def connect(settings: Settings) -> None:
-    """Connect this process to its database, store, cache and policies, and set its clock."""
+    """Connect this process to its database, store, cache and policies, and set its clock.
+
+    ValueError for a demo on https, whichever server asks for it: its passwords are shown, and its clock may be moved.
+    """
+    if settings.demo and settings.secure:
+        raise ValueError("demo mode is not for https")
     log.configure(settings.log_level)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     db.connect(settings.database_url)
     blobs.connect(settings.store_url)
     cache.connect(settings.cache_url)

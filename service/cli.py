@@ -46,7 +46,7 @@ def main() -> None:
 def migrate() -> None:
     """升级数据库结构到当前版本 / Bring the database to this version's tables."""
     settings = Settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     db.connect(settings.database_url)
     upgrade()
 
@@ -58,14 +58,14 @@ def run(host: str) -> None:
     settings = Settings()
     if settings.now or settings.demo:
         raise click.ClickException("run 不接受 QIANTANG_NOW 或演示模式 / run refuses QIANTANG_NOW and demo mode")
-    if settings.secure and home_jobs.demo_file(settings).exists():
-        raise click.ClickException(f"{settings.home} 由 demo 生成，不得对外服务 / was made by demo: not for https")
     _demand_secret(settings)
     _demand_port(host, settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     db.connect(settings.database_url)
     if behind():
         raise click.ClickException("数据库结构不是当前版本，请先运行 / run first: qiantang migrate")
+    if settings.secure and home_jobs.made_by_demo(settings):
+        raise click.ClickException(f"{settings.home} 由 demo 生成，不得对外服务 / was made by demo: not for https")
     application.connect(settings)
     home_jobs.publish_editions()
     server.serve(settings, host=host)
@@ -76,10 +76,14 @@ def run(host: str) -> None:
 def demo(port: int | None) -> None:
     """载入演示数据并启动 / Load the demo (once) and serve it here."""
     settings = _demo_settings(port)
+    if settings.secure:
+        raise click.ClickException("demo 不得对外服务 / demo is not for https")
     _demand_port("127.0.0.1", settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     db.connect(settings.database_url)
     upgrade()
+    if not home_jobs.claim_for_demo(settings):
+        raise click.ClickException(f"{settings.home} 不是 demo 生成的 / was not made by demo: use another HOME")
     application.connect(settings)
     known = home_jobs.load_demo(settings)
     click.echo(f"钱塘演示 / Qiantang demo: {settings.base_url}")

@@ -218,10 +218,18 @@ def _members(file: Path) -> Iterator[tuple[str, IO[bytes]]]:
         for member in tar:
             parts = PurePosixPath(member.name).parts
             source = tar.extractfile(member) if member.isreg() else None
-            known = member.name == MANIFEST or (len(parts) > 1 and parts[0] in ("rows", "objects", "keys"))
-            if source is None or not known or ".." in parts:
+            if source is None or ".." in parts or "/".join(parts) != member.name or not _known(parts):
                 raise BadArchive(member.name)
             yield member.name, source
+
+
+def _known(parts: tuple[str, ...]) -> bool:
+    """Whether a member is one of ours: rows and keys lie in no folder of their own, objects may."""
+    return (
+        parts == (MANIFEST,)
+        or (parts[0] in ("rows", "keys") and len(parts) == 2)
+        or (parts[0] == "objects" and len(parts) > 1)
+    )
 
 
 def _manifest(content: bytes) -> Manifest:

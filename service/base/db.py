@@ -62,7 +62,8 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 def make_engine(url: str) -> Engine:
     """Return an engine for a SQLite or PostgreSQL URL with our pragmas and isolation set."""
-    options: dict[str, Any] = {"json_serializer": _dump}
+    # Without hide_parameters a failing statement would carry names and texts of people into the log.
+    options: dict[str, Any] = {"json_serializer": _dump, "hide_parameters": True}
     if url.startswith("postgresql"):
         engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **options)
         return engine

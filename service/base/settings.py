@@ -57,6 +57,10 @@ class Settings(BaseSettings):
         own = urlsplit(self.base_url).hostname or ""
         return frozenset(listed | {own} | (LOOPBACK if own in LOOPBACK else set()))
 
+    def make_home(self) -> None:
+        """Make HOME when it is missing, for its owner alone: database and keys lie in it."""
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+
     def pepper(self) -> bytes:
         """Return the server secret; made once and kept in HOME when none is set.
 

@@ -9,6 +9,7 @@ from service.base.db import Document, Session
 from service.base.errors import Refusal
 from service.base.i18n import N_
 
+DEMO = "made-by-demo"  # the row is there when `qiantang demo` made the accounts: a backup carries it too
 DATA_PLANE = "data-plane-shut"  # the row is there while no data may leave; its value says since when and why
 
 
@@ -47,3 +48,13 @@ def shutting(session: Session) -> ServiceState | None:
 def reopen(session: Session) -> None:
     """Let data leave again."""
     session.execute(delete(ServiceState).where(col(ServiceState.name) == DATA_PLANE))
+
+
+def mark_demo(session: Session) -> None:
+    """Note that this database was made by the demo."""
+    session.merge(ServiceState(name=DEMO, value={}))
+
+
+def made_by_demo(session: Session) -> bool:
+    """Whether this database was made by the demo: its accounts are known to whoever saw them printed."""
+    return session.get(ServiceState, DEMO) is not None

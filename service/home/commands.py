@@ -124,7 +124,7 @@ def restore_backup(
 
 def _connect() -> Settings:
     settings = Settings()
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.make_home()
     load_tables()
     db.connect(settings.database_url)
     blobs.connect(settings.store_url)

@@ -15,7 +15,7 @@ from service.applications import store as cases
 from service.applications.actions import Wish
 from service.applications.rules import Person as Actor
 from service.applications.rules import Verb
-from service.base import clock, db
+from service.base import clock, db, state
 from service.base.beijing import beijing_date
 from service.base.db import Session
 from service.base.roles import Role
@@ -46,6 +46,21 @@ def cast() -> dict[str, Any]:
 def demo_file(settings: Settings) -> Path:
     """Return where the demo's accounts and ids are written; its presence marks a HOME that `demo` made."""
     return settings.home / "demo.json"
+
+
+def made_by_demo(settings: Settings) -> bool:
+    """Whether the connected database, or HOME, was made by the demo."""
+    with db.reading() as session:
+        return state.made_by_demo(session) or demo_file(settings).exists()
+
+
+def claim_for_demo(settings: Settings) -> bool:
+    """Mark the connected database as the demo's; False when it is a service's: it has people and no demo made them."""
+    with db.writing() as session:
+        if not demo_file(settings).exists() and not state.made_by_demo(session) and persons.anybody(session):
+            return False
+        state.mark_demo(session)
+        return True
 
 
 def demo_accounts(settings: Settings) -> list[dict[str, str]]:

@@ -114,6 +114,11 @@ def person(session: Session, person_id: str) -> Person:
     return found
 
 
+def anybody(session: Session) -> bool:
+    """Whether there is any account at all."""
+    return session.exec(select(Person.id).limit(1)).first() is not None
+
+
 def lock_person(session: Session, person_id: str) -> Person:
     """Return a person for changing (see `lock_unit`)."""
     found = session.exec(select(Person).where(Person.id == person_id).with_for_update()).first()

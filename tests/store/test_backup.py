@@ -218,3 +218,23 @@ def test_the_backup_is_for_its_owner_alone(file):
 
 def test_days_survive():
     assert archive._value(archive.Date(), archive._plain(date(2026, 2, 28))) == date(2026, 2, 28)
+
+
+@pytest.mark.parametrize(
+    "name", ["keys//{outside}/evil", "keys/{outside}/evil", "objects//{outside}/evil", "keys/./evil"]
+)
+def test_no_member_leaves_its_place(sqlite, store, settings, second, tmp_path, name):
+    """A backup that somebody else made could name a file of the machine, its digest right."""
+    whole, outside = tmp_path / "whole.tar.gz", tmp_path / "outside"
+    outside.mkdir()
+    commands.make_backup(whole, settings, revision="r1")
+    member = name.format(outside=outside).replace("///", "//")
+
+    def plant(contents):
+        manifest = json.loads(contents["manifest.json"])
+        manifest["digests"][member] = hashlib.sha256(b"planted").hexdigest()
+        contents.update({member: b"planted", "manifest.json": json.dumps(manifest).encode()})
+
+    with pytest.raises(click.ClickException, match="不是完好的备份"):
+        put_back(rewritten(whole, tmp_path / "other.tar.gz", plant), second)
+    assert not list(outside.iterdir())
