@@ -14,7 +14,7 @@ from service.base.errors import Refusal
 from service.grants import actions, engine, rules, store
 from service.grants.actions import Claimed
 from service.grants.engine import BuiltFile, BuiltView
-from service.grants.rules import ViewBuilding, ViewHeld, ViewState
+from service.grants.rules import BadRecipe, ViewBuilding, ViewHeld, ViewState
 from service.grants.tables import ReleasedView
 from service.policy import engine as policy
 
@@ -68,8 +68,14 @@ def _build(claimed: Claimed) -> bool:
     try:
         return _work(claimed)
     except Exception as fault:
-        _note(claimed, f"{type(fault).__name__}: {fault}")
+        _note(claimed, _told(fault))
         return False
+
+
+def _told(fault: Exception) -> str:
+    """Return what may be told of a fault: DuckDB and Arrow repeat the value that they stumbled over, ours do not."""
+    kind = type(fault).__name__
+    return f"{kind}: {fault}" if isinstance(fault, BadRecipe | OSError) else kind
 
 
 def _work(claimed: Claimed) -> bool:
