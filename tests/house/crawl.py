@@ -1,17 +1,23 @@
 """Walks the running demo by its own links, as one role in one language, and reads what a reader would see."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from tests.house.scan import HAN
 from tests.running import Running
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 SPOKEN = ("title", "alt", "placeholder", "aria-label", "value")
+CODE = {"code", "pre", "samp", "kbd"}
+# Four English words in a row: a licence's or a program's name is shorter.
+ENGLISH = re.compile(r"\b[A-Za-z]{2,}(?:[ ,]+[A-Za-z]{2,}){3,}")
 MAX_PAGES = 150
 AS_GIVEN = "zxx"  # what is shown as it came, whatever its language: rows of data
 
@@ -66,6 +72,32 @@ class Reader(HTMLParser):
 
     def _piece(self, text: str, lang: str, *more: str) -> Piece:
         return Piece(text, lang, (*(tag for tag, _lang in self.open), *more))
+
+
+def strangers(page: Page, names: tuple[str, ...]) -> list[str]:
+    """Return what a page says in the other language, outside names, code, typed texts and what is marked as such."""
+    return [piece.text[:80] for piece in page.pieces if "textarea" not in piece.tags and _strange(page, piece, names)]
+
+
+def _strange(page: Page, piece: Piece, names: tuple[str, ...]) -> bool:
+    if page.lang == "en":
+        return bool(HAN.search(_without(piece.text, names))) and not piece.lang.startswith(("zh", AS_GIVEN))
+    return (
+        bool(ENGLISH.search(piece.text)) and not piece.lang.startswith(("en", AS_GIVEN)) and not CODE & set(piece.tags)
+    )
+
+
+def _without(text: str, names: tuple[str, ...]) -> str:
+    for name in names:
+        text = text.replace(name, "")
+    return text
+
+
+def names_of(site: Running) -> tuple[str, ...]:
+    """Return the names of units and persons, longest first: a name is not translated where it has no English one."""
+    with closing(sqlite3.connect(f"file:{site.home}/qiantang.db?mode=ro", uri=True)) as database:
+        found = [name for table in ("unit", "person") for (name,) in database.execute(f"select name from {table}")]
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def log_in(site: Running, role: str | None, language: str) -> requests.Session:

@@ -1,0 +1,169 @@
+"""Rule, decision, grant, token, byte: the whole chain in a browser, and the bytes as a program gets them."""
+
+from datetime import timedelta
+
+import pytest
+import requests
+
+from service.base import clock
+from tests.journeys import applying
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("journeys")]
+# Each language has a firm of its own, so that the journeys do not meet.
+FIRMS = {"zh": ("tide-apply", "tide-manager"), "en": ("lake-apply", "lake-manager")}
+DATASET, PLATE = "parking-records", "plate"
+CLAUSE = "TR-001"
+
+
+def test_a_prohibited_column_is_contested_and_refused_with_its_clause(enter, language, site):
+    applicant = enter(FIRMS[language][0])
+    applying.start(applicant, DATASET)
+    row = applicant.page.locator(f'tr:has(input[value="{PLATE}"])')
+    assert applicant.word("禁止提供") in row.inner_text()
+    row.locator("summary").click()
+    assert CLAUSE in row.inner_text() and "《民法典》" in row.inner_text()
+
+    applying.fill(applicant, [*site.demo["tour"]["columns"], PLATE], _day(200))
+    applicant.press("保存并核对")
+    assert applicant.says("该字段判定为禁止提供：请取消勾选，或写明异议理由")
+    applicant.follow("返回修改")
+    assert applicant.page.input_value("#statement") == applying.TEXTS[language]["statement"]
+    applicant.page.fill(f"#objection-{PLATE}", applying.TEXTS[language]["objection"])
+    applicant.press("保存并核对")
+    number = applying.submit(applicant)
+
+    steward = enter("transport-1")
+    steward.go("/inbox")
+    steward.page.get_by_role("link", name=number).click()
+    steward.look()
+    assert applying.TEXTS[language]["objection"] in steward.text
+    assert CLAUSE in steward.page.input_value("#reason")
+    steward.press("同意")
+    assert steward.says("判定结果为禁止提供，或缺少的事实可能导致禁止提供，不能同意")
+    assert CLAUSE in steward.page.input_value("#reason"), "what was typed is kept"
+    steward.press("决定不予开放")
+    assert steward.says("不予开放")
+
+    applicant.follow("查看申请进度")
+    assert applicant.says("不予开放") and CLAUSE in applicant.text and "《民法典》" in applicant.text
+
+
+def test_from_the_form_to_the_bytes_and_a_suspension(enter, language, site):
+    login, manager_login = FIRMS[language]
+    asked = [*site.demo["tour"]["columns"], "lot_name"]
+    case, number = _apply(enter(login), asked)
+    kept = [name for name in asked if name != "exit_time"]
+    _decide(enter("transport-1"), number, "同意")
+    _decide(enter("authority-1"), number, "部分同意", drop="exit_time", ends_on=_day(100))
+
+    manager = enter(manager_login)
+    manager.go(f"{case}/agreement")
+    assert "exit_time" not in manager.text
+    manager.page.check('input[name="agree"]')
+    manager.press("签署协议")
+    grant = manager.path
+    assert grant.startswith("/grants/") and manager.says("有效")
+    assert "exit_time" not in manager.page.locator("dl").inner_text()
+    manager.go("/grants")
+    manager.page.locator(f'a[href="{grant}"]').click()
+    manager.look()
+
+    secret, client = _register_system(manager)
+    script = manager.page.locator("details", has_text="curl.sh")
+    script.locator("summary").click()
+    assert client in script.inner_text() and DATASET in script.inner_text() and secret not in script.inner_text()
+
+    token = _token(site, client, secret)
+    answer = _rows(site, token)
+    assert answer.status_code == 200, answer.text
+    assert {frozenset(row) for row in answer.json()["rows"]} == {frozenset(kept)}
+
+    _suspend_and_lift(enter, site, grant, token)
+
+
+def test_the_form_works_without_javascript(enter, language, site):
+    applicant = enter(FIRMS[language][0], script=False)
+    applying.start(applicant, DATASET)
+    applying.fill(applicant, site.demo["tour"]["columns"][:2], _day(90), delivery="download")
+    applicant.press("保存")
+    assert applicant.says("已保存。")
+    applicant.press("保存并核对")
+    number = applying.submit(applicant)
+    applicant.follow("查看申请进度")
+    assert number in applicant.text
+    applicant.press("撤回申请")
+    assert applicant.says("已撤回")
+
+
+def _apply(applicant, columns) -> tuple[str, str]:
+    """Send an application; return its path and its number."""
+    applying.start(applicant, DATASET)
+    case = applicant.path.removesuffix("/draft")
+    applying.fill(applicant, columns, _day(200))
+    applicant.press("保存并核对")
+    return case, applying.submit(applicant)
+
+
+def _decide(officer, number, verb, *, drop="", ends_on="") -> None:
+    officer.go("/inbox")
+    officer.page.get_by_role("link", name=number).click()
+    officer.look()
+    if drop:
+        officer.page.uncheck(f'input[name="columns"][value="{drop}"]')
+    if ends_on:
+        officer.page.fill("#ends_on", ends_on)
+    officer.page.fill("#reason", "用途明确，范围与用途相当。" if officer.language == "zh" else "The purpose is plain.")
+    officer.press(verb)
+    assert officer.page.locator(".error-summary").count() == 0, officer.text
+
+
+def _register_system(manager) -> tuple[str, str]:
+    """Make a client on the grant's page that is open; its secret is shown once.  Return secret and client."""
+    manager.follow("登记取数系统")
+    manager.page.fill("#name", "停车诱导平台" if manager.language == "zh" else "Guidance signs")
+    manager.press("登记并生成凭据")
+    secret = manager.page.locator("#client-secret").inner_text()
+    client = manager.page.locator("dd code").first.inner_text()
+    assert secret.startswith("qts_") and client.startswith("c-")
+    manager.follow("回到授权")
+    assert secret not in manager.page.content() and client in manager.text
+    return secret, client
+
+
+def _suspend_and_lift(enter, site, grant, token) -> None:
+    steward = enter("transport-1")
+    steward.go(grant)
+    steward.page.fill(
+        "#cause", "收到投诉，先行核查" if steward.language == "zh" else "A complaint is being looked into"
+    )
+    steward.press("暂停")
+    assert steward.says("已暂停") and steward.says("须在一个工作日内由第二人确认")
+    refused = _rows(site, token)
+    assert refused.status_code == 403 and refused.headers["Qiantang-Problem"] == "grant-suspended"
+
+    second = enter("transport-2")
+    second.go("/inbox")
+    second.page.locator(f'a[href="{grant}"]').click()
+    second.look()
+    second.press("确认暂停")
+    assert second.says("已由第二人确认")
+    second.page.fill("#reason", "已查清，投诉不实" if second.language == "zh" else "The complaint was unfounded")
+    second.press("恢复")
+    assert second.says("有效")
+    assert _rows(site, token).status_code == 200
+
+
+def _token(site, client, secret) -> str:
+    form = {"grant_type": "client_credentials", "scope": "data.read"}
+    answer = requests.post(f"{site.base_url}/oauth/token", data=form, auth=(client, secret), timeout=30)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["access_token"])
+
+
+def _rows(site, token) -> requests.Response:
+    url = f"{site.base_url}/api/v1/datasets/{DATASET}/rows?limit=20"
+    return requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+def _day(days: int) -> str:
+    return (clock.system_now() + timedelta(days=days)).date().isoformat()
