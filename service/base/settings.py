@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+SHORTEST_SECRET = 20  # characters
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -64,10 +65,12 @@ class Settings(BaseSettings):
     def pepper(self) -> bytes:
         """Return the server secret; made once and kept in HOME when none is set.
 
-        Raises ValueError when the service is public (https) and no secret was given: a secret that lives beside the
-        data it protects is for a laptop only.
+        Raises ValueError when the service is public (https) and no secret was given, or one short enough to be tried
+        out from a cursor: a secret that lives beside the data it protects is for a laptop only.
         """
         if given := self.secret_key.get_secret_value():
+            if self.secure and len(given) < SHORTEST_SECRET:
+                raise ValueError(f"QIANTANG_SECRET_KEY must have at least {SHORTEST_SECRET} characters")
             return given.encode()
         if self.secure:
             raise ValueError("QIANTANG_SECRET_KEY is required when QIANTANG_BASE_URL is https")

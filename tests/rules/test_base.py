@@ -94,6 +94,9 @@ def test_one_home_is_enough_to_start(tmp_path):
 def test_a_public_service_brings_its_own_secret(tmp_path):
     with pytest.raises(ValueError, match="QIANTANG_SECRET_KEY"):
         Settings(home=tmp_path, base_url="https://data.example.org").pepper()
+    with pytest.raises(ValueError, match="at least 20"):
+        Settings(home=tmp_path, base_url="https://data.example.org", secret_key="short").pepper()
+    assert Settings(home=tmp_path, base_url="https://data.example.org", secret_key="x" * 20).pepper() == b"x" * 20
 
 
 def test_only_listed_hosts_are_trusted(tmp_path):
