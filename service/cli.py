@@ -1,6 +1,9 @@
 """The `qiantang` command."""
 
 import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
 
 import click
 
@@ -85,7 +88,10 @@ def demo(port: int | None) -> None:
     if not home_jobs.claim_for_demo(settings):
         raise click.ClickException(f"{settings.home} 不是 demo 生成的 / was not made by demo: use another HOME")
     application.connect(settings)
-    known = home_jobs.load_demo(settings)
+    # In a process of its own: the threads of the store's and the engines' libraries do not survive the fork of the web
+    # workers, and the first write of a worker to the store would wait for them for ever.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
+        known = apart.submit(_load_demo).result()
     click.echo(f"钱塘演示 / Qiantang demo: {settings.base_url}")
     for account in known["accounts"]:
         click.echo(f"  {account['role']:<10} {account['login']:<12} {account['password']:<18} {account['unit']}")
@@ -102,6 +108,13 @@ def jobs_only(parent: int | None) -> None:
     settings = Settings()
     application.connect(settings)
     run_jobs(settings)
+
+
+def _load_demo() -> dict[str, Any]:
+    """Load the demo by the environment's settings, which `_demo_settings` has fixed."""
+    settings = Settings()
+    application.connect(settings)
+    return home_jobs.load_demo(settings)
 
 
 def _demand_secret(settings: Settings) -> None:
