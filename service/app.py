@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.base import access, blobs, cache, clock, db, http, i18n, log, processes
 from service.base.access import Role, caller_or_none, requires
-from service.base.settings import Settings, resource_dir
+from service.base.settings import BadSetting, Settings, resource_dir
 from service.home.jobs import demo_accounts
 from service.people.web import find_caller
 from service.policy import engine as policy
@@ -61,14 +61,21 @@ def connect(settings: Settings) -> None:
     """Connect this process to its database, store, cache and policies, and set its clock.
 
     ValueError for a demo on https, whichever server asks for it: its passwords are shown, and its clock may be moved.
+    BadSetting when HOME, the store or the cache is not to be had.
     """
     if settings.demo and settings.secure:
         raise ValueError("demo mode is not for https")
     log.configure(settings.log_level)
     settings.make_home()
     db.connect(settings.database_url)
-    blobs.connect(settings.store_url)
-    cache.connect(settings.cache_url)
+    for name, connect_to, url in (
+        ("store_url", blobs.connect, settings.store_url),
+        ("cache_url", cache.connect, settings.cache_url),
+    ):
+        try:
+            connect_to(url)
+        except Exception as fault:  # whatever the library behind it raises; its text may hold the URL's password
+            raise BadSetting(name, type(fault).__name__) from None
     if settings.demo:
         clock.set_shift(clock.parse_shift(settings.now, at=clock.system_now()))
     policy.use(policy.load(settings.policies or resource_dir("policies")))

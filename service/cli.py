@@ -6,11 +6,12 @@ from multiprocessing import get_context
 from typing import Any
 
 import click
+from pydantic import ValidationError
 
 from service import app as application
 from service.audit.commands import audit
 from service.base import clock, db, i18n, processes
-from service.base.settings import Settings
+from service.base.settings import BadSetting, Settings
 from service.catalogue.commands import datasets
 from service.home import jobs as home_jobs
 from service.home import server
@@ -34,8 +35,13 @@ class Bilingual(click.Group):
         i18n.speak(i18n.negotiate("", [tag for tag in tags if tag]))
         try:
             return super().invoke(ctx)
-        except PolicyError as fault:
+        except (PolicyError, BadSetting) as fault:
             raise click.ClickException(str(fault)) from None
+        except ValidationError as fault:
+            if fault.title != Settings.__name__:
+                raise
+            told = [str(BadSetting(str(error["loc"][0]), error["msg"])) for error in fault.errors()]
+            raise click.ClickException("\n".join(told)) from None
         except db.Unreachable as fault:
             raise click.ClickException(f"数据库无法打开 / the database cannot be opened: {fault}") from None
 
@@ -61,9 +67,9 @@ def run(host: str) -> None:
     settings = Settings()
     if settings.now or settings.demo:
         raise click.ClickException("run 不接受 QIANTANG_NOW 或演示模式 / run refuses QIANTANG_NOW and demo mode")
+    settings.make_home()
     _demand_secret(settings)
     _demand_port(host, settings)
-    settings.make_home()
     db.connect(settings.database_url)
     if behind():
         raise click.ClickException("数据库结构不是当前版本，请先运行 / run first: qiantang migrate")

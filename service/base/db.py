@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel, col, select
 
@@ -74,11 +74,14 @@ def make_engine(url: str) -> Engine:
 
 
 def connect(url: str) -> Engine:
-    """Make `url` the database of this process."""
+    """Make `url` the database of this process; Unreachable when it names no database that we know."""
     global _engine
     if _engine is not None:
         _engine.dispose()
-    _engine = make_engine(url)
+    try:
+        _engine = make_engine(url)
+    except (ArgumentError, ImportError):
+        raise Unreachable("sqlite:///… or postgresql+psycopg://… is what QIANTANG_DATABASE_URL may be") from None
     return _engine
 
 

@@ -7,11 +7,19 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SHORTEST_SECRET = 20  # characters
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class BadSetting(Exception):
+    """A setting that cannot be used.  The text names it and says why, never its value: a URL may hold a password."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"QIANTANG_{name.upper()}: {why}")
 
 
 class Settings(BaseSettings):
@@ -47,6 +55,21 @@ class Settings(BaseSettings):
             "base_url": str(given.get("base_url") or f"http://127.0.0.1:{port}").rstrip("/"),
         }
 
+    @field_validator("log_level")
+    @classmethod
+    def known_level(cls, given: str) -> str:
+        if given.upper() not in LEVELS:
+            raise ValueError(f"one of {', '.join(LEVELS)}")
+        return given.upper()
+
+    @field_validator("base_url")
+    @classmethod
+    def web_address(cls, given: str) -> str:
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path:
+            raise ValueError("http://… or https://…, without a path")
+        return given
+
     @property
     def secure(self) -> bool:
         return self.base_url.startswith("https://")
@@ -59,8 +82,11 @@ class Settings(BaseSettings):
         return frozenset(listed | {own} | (LOOPBACK if own in LOOPBACK else set()))
 
     def make_home(self) -> None:
-        """Make HOME when it is missing, for its owner alone: database and keys lie in it."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Make HOME when it is missing, for its owner alone: database and keys lie in it.  BadSetting when it fails."""
+        try:
+            self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as fault:
+            raise BadSetting("home", fault.strerror or type(fault).__name__) from None
 
     def pepper(self) -> bytes:
         """Return the server secret; made once and kept in HOME when none is set.

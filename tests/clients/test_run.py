@@ -21,7 +21,10 @@ from service.migrations import upgrade
 from service.people import actions as people
 from tests import running
 
-VARIABLES = ("HOME", "DATABASE_URL", "STORE_URL", "BASE_URL", "PORT", "POLICIES", "SECRET_KEY", "NOW", "DEMO")
+VARIABLES = (
+    "HOME", "DATABASE_URL", "STORE_URL", "CACHE_URL", "BASE_URL", "PORT", "POLICIES", "SECRET_KEY", "LOG_LEVEL", "NOW",
+    "DEMO",
+)  # fmt: skip
 SECRET = "a secret of the tests"
 PROMPT = 10  # seconds in which a stopped service is gone
 
@@ -114,6 +117,25 @@ def test_run_says_when_the_database_is_away(home, tmp_path):
     url = f"postgresql+psycopg://somebody:a-password@/nothing?host={tmp_path}"
     result = _invoke("run", home, DATABASE_URL=url)
     _refused(result, "cannot be opened")
+    assert "a-password" not in result.output
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "abc"),
+        ("LOG_LEVEL", "loud"),
+        ("BASE_URL", "data.example.org"),
+        ("DATABASE_URL", "mysql://somebody:a-password@there/it"),
+        ("STORE_URL", "ftp://somebody:a-password@there"),
+        ("CACHE_URL", "unknown://somebody:a-password@there"),
+        ("HOME", "/proc/nothing"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(name, value, home):
+    result = _invoke("run", home, **{name: value})
+    _refused(result, f"QIANTANG_{name}")
     assert "a-password" not in result.output
     assert result.output.count("\n") == 1
 
