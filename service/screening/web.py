@@ -1,7 +1,7 @@
 """The negative lists as pages, and the words of verdicts for every page that shows one."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint
@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from service.base import clock, db, http
 from service.base.access import Role, requires
 from service.base.errors import NotFound
-from service.base.i18n import current, gettext
+from service.base.i18n import current, format_date, gettext
+from service.policy.rules.calendar import last_day
 from service.screening import engine, store
 from service.screening.rules import DOMAINS, FACTS, PROVENANCE_WORDS, seal_of
 from service.screening.tables import ListEdition
@@ -27,7 +28,13 @@ def words() -> dict[str, object]:
         "fact_label": fact_label,
         "evidence_label": evidence_label,
         "seal_of": seal_of,
+        "deadline": deadline,
     }
+
+
+def deadline(at: datetime) -> str:
+    """Return a clock's end as people name it: 24:00 of its last Beijing day."""
+    return f"{format_date(last_day(at))} 24:00"
 
 
 def word(axis: str, name: str) -> str:

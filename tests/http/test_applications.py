@@ -205,6 +205,7 @@ def test_a_decision_on_an_old_version_is_refused_with_what_changed(enter):
     page = decision(enter("steward2"), id, "approve", 1, reason="我写的理由")
     assert page.status_code == 409
     assert "内容已有变动" in page.text
+    assert "我写的理由" in page.text
     assert "exit_time" in page.text
 
 

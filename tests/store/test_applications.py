@@ -253,8 +253,9 @@ def test_a_prohibited_column_cannot_be_agreed_to_by_any_step(verb):
         cases.decided(session, again(session, application), "steward", verb, **wish)
     assert "TR-001" in refusal.value.facts["rules"]
     with db.writing() as session:
-        cases.decided(session, again(session, application), "steward", "narrow", columns=["lot_id"])
+        decision = cases.decided(session, again(session, application), "steward", "narrow", columns=["lot_id"])
         assert again(session, application).columns == ["lot_id"]
+        assert "TR-001" in [clause["id"] for clause in decision.clauses]
 
 
 def test_an_unknown_that_could_prohibit_is_not_agreed_to():

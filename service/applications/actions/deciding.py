@@ -41,7 +41,7 @@ from service.policy.rules.papers import Terms
 from service.screening import actions as screening
 from service.screening import engine as judging
 from service.screening import store as screenings
-from service.screening.rules import Judged, digests_of, seal_of
+from service.screening.rules import Ask, Judged, digests_of, seal_of
 
 
 class TermOver(Refusal):
@@ -68,6 +68,14 @@ class Wish:
     ends_on: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a case asked when it was decided on, and the clauses that it met."""
+
+    columns: list[str]
+    clauses: list[dict[str, Any]]
+
+
 def decide(
     session: Session, id: str, wish: Wish, *, seen: int, by: Actor, now: datetime, shown: str | None = None
 ) -> Decision:
@@ -86,7 +94,7 @@ def decide(
     there = rules.advance(position(application), wish.verb, steps=len(steps(application)))
     _admit(session, application, dataset, by)
     take(session, application)
-    before = list(application.columns)
+    before = Before(list(application.columns), _hits(session, ask_of(application, dataset, now=now), now=now))
     _narrow(application, wish, now=now)
     ask = ask_of(application, dataset, now=now)
     judged = screening.screen(session, ask, subject=subject(id), moment="decision", now=now)
@@ -218,16 +226,21 @@ def _demand_open(dataset: Dataset) -> None:
         raise DatasetNotOpen()
 
 
+def _hits(session: Session, ask: Ask, *, now: datetime) -> list[dict[str, Any]]:
+    """Return the clauses that a request meets before a decision narrows it: what was dropped is named by its clause."""
+    verdict = screening.preview(session, ask, now=now).verdict
+    hits = [rule for rule in verdict["rules"] if rule["state"] == "hit"]
+    return [{key: rule[key] for key in ("id", "list", "outcome", "basis", "title")} for rule in hits]
+
+
 def _decision(
-    application: Application, wish: Wish, before: list[str], judged: Judged, *, seen: int, by: Actor, now: datetime
+    application: Application, wish: Wish, before: Before, judged: Judged, *, seen: int, by: Actor, now: datetime
 ) -> Decision:
     assert application.ends_on is not None
-    hits = [rule for rule in judged.verdict["rules"] if rule["state"] == "hit"]
-    clauses = [{key: rule[key] for key in ("id", "list", "outcome", "basis", "title")} for rule in hits]
     return Decision(
         id=new_id(now), application_id=application.id, step=application.step, verb=wish.verb.value, reason=wish.reason,
-        clauses=clauses, columns=list(application.columns),
-        dropped=[name for name in before if name not in application.columns], ends_on=application.ends_on,
+        clauses=before.clauses, columns=list(application.columns),
+        dropped=[name for name in before.columns if name not in application.columns], ends_on=application.ends_on,
         by=by.person_id, unit_id=by.unit_id, screening_id=judged.id, seen_version=seen, at=now,
     )  # fmt: skip
 
