@@ -118,6 +118,7 @@ def jobs_only(parent: int | None) -> None:
 
 def _load_demo() -> dict[str, Any]:
     """Load the demo by the environment's settings, which `_demo_settings` has fixed."""
+    processes.end_with_maker()
     settings = Settings()
     application.connect(settings)
     return home_jobs.load_demo(settings)

@@ -1,5 +1,6 @@
 """Processes that belong together: a child ends with its parent, however the parent ended."""
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -15,6 +16,12 @@ def end_with(parent: int) -> None:
     A parent that was killed cannot stop its children; one left behind would hold the port and work on unseen.
     """
     threading.Thread(target=_watch, args=(parent,), name="end-with-parent", daemon=True).start()
+
+
+def end_with_maker() -> None:
+    """End this process soon after the one whose `multiprocessing` made it; nothing to do in any other process."""
+    if maker := multiprocessing.parent_process():
+        end_with(int(maker.pid or 0))
 
 
 def _watch(parent: int) -> None:

@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -217,3 +219,15 @@ def test_children_end_when_their_parent_was_killed(site):
     site.process.kill()
     running.await_end(*children, seconds=PROMPT)
     assert not _answers(site)
+
+
+def test_a_demo_killed_while_it_loads_leaves_no_process(tmp_path):
+    home = tmp_path / "home"
+    environment = {**os.environ, "QIANTANG_HOME": str(home), "QIANTANG_PORT": str(running.free_port())}
+    command = [sys.executable, "-m", "service.cli", "demo"]
+    demo = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _until((home / "demo.json").exists, "the load has begun", seconds=60)
+    children = running.children(demo.pid)
+    demo.kill()
+    demo.wait()
+    running.await_end(*children, seconds=PROMPT)
