@@ -31,7 +31,6 @@ KINDS: dict[str, str] = {
     "client:secret": N_("应用系统·生成密钥"),
     "client:disable": N_("应用系统·停用"),
     "token:issue": N_("令牌·签发"),
-    "token:revoke": N_("令牌·吊销"),
     "dataset:import": N_("数据集·导入"),
     "dataset:publish": N_("数据集·发布"),
     "edition:publish": N_("负面清单·发布版本"),
@@ -39,7 +38,6 @@ KINDS: dict[str, str] = {
     "grant:suspend": N_("授权·暂停"),
     "grant:confirm": N_("授权·确认暂停"),
     "grant:lift": N_("授权·恢复"),
-    "grant:revoke": N_("授权·撤销"),
     "view:ready": N_("数据视图·可用"),
     "view:quarantine": N_("数据视图·隔离"),
     "unit:register": N_("单位·登记"),
@@ -187,11 +185,6 @@ def fold(hashes: Sequence[bytes]) -> bytes:
     return hashes[0]
 
 
-def nodes_of(leaves: Sequence[bytes]) -> Nodes:
-    """Return the nodes of a tree that is all at hand."""
-    return lambda level, index: fold(leaves[index << level : (index + 1) << level])
-
-
 def subtree(start: int, end: int, nodes: Nodes) -> bytes:
     """Return the hash of leaves `start` up to but not including `end`, a range met by RFC 6962's own splitting."""
     size = end - start
@@ -241,56 +234,9 @@ def consistency_proof(old: int, new: int, nodes: Nodes) -> list[bytes]:
     return path[::-1]
 
 
-def includes(leaf: bytes, position: int, size: int, path: Sequence[bytes], expected: bytes) -> bool:
-    """Whether `path` proves that the tree of `size` leaves with root `expected` holds `leaf` at `position`."""
-    if not 0 <= position < size:
-        return False
-    here, last, found = position, size - 1, leaf
-    for step in path:
-        if last == 0:
-            return False
-        if here & 1 or here == last:
-            found = node_hash(step, found)
-            here, last = _climb(here, last)
-        else:
-            found = node_hash(found, step)
-        here, last = here >> 1, last >> 1
-    return last == 0 and found == expected
-
-
-def extends(old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]) -> bool:
-    """Whether `path` proves that the tree (new, new_root) begins with the tree (old, old_root)."""
-    if old == new or old == 0:
-        return not path and (old_root == new_root if old == new else old_root == EMPTY)
-    if not 0 < old < new or not path:
-        return False
-    steps = [old_root, *path] if old & (old - 1) == 0 else list(path)
-    here, last = old - 1, new - 1
-    while here & 1:
-        here, last = here >> 1, last >> 1
-    before = after = steps[0]
-    for step in steps[1:]:
-        if last == 0:
-            return False
-        if here & 1 or here == last:
-            before, after = node_hash(step, before), node_hash(step, after)
-            here, last = _climb(here, last)
-        else:
-            after = node_hash(after, step)
-        here, last = here >> 1, last >> 1
-    return last == 0 and before == old_root and after == new_root
-
-
 def _split(size: int) -> int:
     """Return the largest power of two below `size` (2 or more)."""
     return 1 << (size - 1).bit_length() - 1
-
-
-def _climb(here: int, last: int) -> tuple[int, int]:
-    """Skip the levels on which the right edge has no sibling."""
-    while here and not here & 1:
-        here, last = here >> 1, last >> 1
-    return here, last
 
 
 # ---- heads and findings ---------------------------------------------------------------------------------------------

@@ -161,11 +161,6 @@ def _opened() -> Connection:
         raise Unreachable(str(fault.orig).strip().partition("\n")[0]) from None
 
 
-def create_schema() -> None:
-    """Create all tables at once: for tests; `migrate` is the way of everybody else."""
-    metadata.create_all(engine())
-
-
 @contextmanager
 def _nothing() -> Iterator[None]:
     yield

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as of
-from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -45,7 +44,6 @@ class DatasetState(StrEnum):
     PUBLISHED = "published"
 
 
-LEVELS = range(1, 5)
 OPENNESS_TITLES = {
     Openness.UNCONDITIONAL: N_("无条件开放"),
     Openness.RESTRICTED: N_("受限开放"),
@@ -210,11 +208,6 @@ def in_public_view(entry: Entry) -> tuple[Column, ...]:
     return tuple(column for column in entry.columns if column.name in entry.public_columns)
 
 
-def unclassified(columns: Iterable[Column]) -> list[str]:
-    """Return the names of the columns that nobody has classified; every request for them is reviewed by a person."""
-    return [column.name for column in columns if column.semantic is None]
-
-
 def lowered(before: Sequence[Column], after: Sequence[Column]) -> tuple[Fault, ...]:
     """Return what a new load would lower: a column's level, or the semantic type that somebody gave it.
 
@@ -299,12 +292,3 @@ def _of_synthetic(entry: Entry) -> Iterable[Fault]:
 
 def _recorded(record: Mapping[str, Any] | None, keys: Iterable[str]) -> bool:
     return record is not None and all(record.get(key) for key in keys)
-
-
-def is_day(value: str) -> bool:
-    """Whether `value` is a calendar day written YYYY-MM-DD."""
-    try:
-        date.fromisoformat(value)
-    except ValueError:
-        return False
-    return len(value) == len("2026-01-01")

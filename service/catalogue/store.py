@@ -38,16 +38,6 @@ def columns(session: Session, dataset_id: str) -> list[DatasetColumn]:
     return list(session.exec(asked).all())
 
 
-def columns_of(session: Session, dataset_ids: Iterable[str]) -> dict[str, list[DatasetColumn]]:
-    """Return the columns of several datasets at once, by dataset, in their order."""
-    wanted = set(dataset_ids)
-    asked = select(DatasetColumn).where(col(DatasetColumn.dataset_id).in_(wanted)).order_by(col(DatasetColumn.position))
-    found: dict[str, list[DatasetColumn]] = {dataset_id: [] for dataset_id in wanted}
-    for column in session.exec(asked):
-        found[column.dataset_id].append(column)
-    return found
-
-
 def latest_or_none(session: Session, dataset_id: str) -> DatasetVersion | None:
     newest = col(DatasetVersion.number).desc()
     return session.exec(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(newest)).first()
@@ -125,10 +115,6 @@ def search(
     if openness:
         asked = asked.where(Dataset.openness == openness)
     return session.exec(asked.order_by(score.desc(), col(Dataset.id)).limit(limit)).all()
-
-
-def count_published(session: Session) -> int:
-    return session.exec(select(func.count()).where(Dataset.state == DatasetState.PUBLISHED)).one()
 
 
 def unpublished_ids(session: Session) -> list[str]:

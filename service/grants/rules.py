@@ -61,15 +61,6 @@ class GrantSuspended(Refusal):
     detail = N_("暂停期间不能取数。事由和经办情况见授权页面：%(page)s，有异议请联系数源单位。另行申请的入口：%(apply)s")
 
 
-class GrantNarrowed(Refusal):
-    """The grant opens less than when the caller's request was made."""
-
-    code = "grant-narrowed"
-    title = N_("授权范围已缩减")
-    status = 403
-    detail = N_("授权范围已有变动，请按现有字段重新取数，授权页面：%(page)s。需要其他字段请另行申请：%(apply)s")
-
-
 class WrongDelivery(Refusal):
     """Facts: `delivery` asked for, `granted` ones."""
 

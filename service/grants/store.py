@@ -42,9 +42,7 @@ def live(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
 def unended(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
     """Return the grants of a unit that have not ended at `now`, suspended ones too, soonest to end first."""
     return session.exec(
-        select(Grant)
-        .where(Grant.unit_id == unit_id, now < Grant.ends_at)
-        .order_by(col(Grant.ends_at), col(Grant.id))
+        select(Grant).where(Grant.unit_id == unit_id, now < Grant.ends_at).order_by(col(Grant.ends_at), col(Grant.id))
     ).all()
 
 
@@ -52,13 +50,6 @@ def of_unit(session: Session, unit_id: str) -> Sequence[Grant]:
     """Return all grants that a unit has or had, the one that ends last first."""
     return session.exec(
         select(Grant).where(Grant.unit_id == unit_id).order_by(col(Grant.ends_at).desc(), col(Grant.id))
-    ).all()
-
-
-def of_dataset(session: Session, dataset_id: str) -> Sequence[Grant]:
-    """Return all grants on a dataset, the one that ends last first."""
-    return session.exec(
-        select(Grant).where(Grant.dataset_id == dataset_id).order_by(col(Grant.ends_at).desc(), col(Grant.id))
     ).all()
 
 
@@ -97,13 +88,6 @@ def open_suspensions(session: Session, grant_ids: Sequence[str]) -> dict[str, Su
         select(Suspension).where(col(Suspension.grant_id).in_(grant_ids), col(Suspension.lifted_at).is_(None))
     )
     return {row.grant_id: row for row in rows}
-
-
-def suspensions(session: Session, grant_id: str) -> Sequence[Suspension]:
-    """Return all suspensions of a grant, oldest first."""
-    return session.exec(
-        select(Suspension).where(Suspension.grant_id == grant_id).order_by(col(Suspension.at), col(Suspension.id))
-    ).all()
 
 
 def unflagged(session: Session, *, limit: int) -> Sequence[tuple[Grant, Suspension]]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, update
+from sqlalchemy import ColumnElement, or_, update
 
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import NotFound
@@ -67,14 +67,6 @@ def listed(
         .limit(limit)
     ).all()
     return [(notice, reader is not None) for notice, reader in rows]
-
-
-def unread(session: Session, *, unit_id: str, person_id: str, roles: Collection[str]) -> int:
-    """Return how many of a person's notices this person has not read."""
-    mine = select(NoticeRead.notice_id).where(NoticeRead.person_id == person_id)
-    return session.exec(
-        select(func.count(col(Notice.id))).where(*_meant_for(unit_id, person_id, roles), col(Notice.id).not_in(mine))
-    ).one()
 
 
 def notice(session: Session, notice_id: str, *, unit_id: str, person_id: str, roles: Collection[str]) -> Notice:

@@ -7,6 +7,7 @@ import pytest
 from service.audit import actions, jobs, rules
 from service.base import db, state
 from service.base.roles import PERSONS, Role
+from tests.merkle import extends, includes
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
@@ -36,7 +37,7 @@ def test_a_proof_proves_an_event_and_tells_nothing(log, visitor):
         path = [bytes.fromhex(step) for step in proof["path"]]
         assert proof["position"] == position
         leaf = bytes.fromhex(proof["leaf"])
-        assert rules.includes(leaf, position, head.size, path, bytes.fromhex(head.root))
+        assert includes(leaf, position, head.size, path, bytes.fromhex(head.root))
         assert "unit" not in str(proof)
 
 
@@ -48,7 +49,7 @@ def test_a_log_proves_that_it_only_grew(log, visitor, tmp_path):
     new = visitor.get("/audit/checkpoint").json
     path = visitor.get(f"/audit/consistency?old={old['size']}").json["path"]
     roots = bytes.fromhex(old["root"]), bytes.fromhex(new["root"])
-    assert rules.extends(5, roots[0], 6, roots[1], [bytes.fromhex(step) for step in path])
+    assert extends(5, roots[0], 6, roots[1], [bytes.fromhex(step) for step in path])
     assert visitor.get("/audit/consistency?old=7").status_code == 404
     assert visitor.get("/audit/consistency?old=x").status_code == 422
 

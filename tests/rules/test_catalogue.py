@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from service.catalogue.engine import words
-from service.catalogue.rules import Column, Entry, faults, highest_level, in_public_view, lowered, unclassified
+from service.catalogue.rules import Column, Entry, faults, highest_level, in_public_view, lowered
 
 BOTH = ("写明", "stated")
 ASSESSMENT = {"method": "取整", "assessor": "评估组", "date": "2026-04-10", "result": "不可识别"}
@@ -96,9 +96,8 @@ def test_synthetic_data_says_so_and_proves_no_exception():
     assert fields(replace(synthetic, tags=exempting)) == ["tags"] * 3
 
 
-def test_an_unclassified_column_is_flagged_and_does_not_bar_publication():
+def test_an_unclassified_column_does_not_bar_publication():
     entry = replace(RESTRICTED, columns=(*RESTRICTED.columns, Column("f17", None, None)))
-    assert unclassified(entry.columns) == ["f17"]
     assert faults(entry) == ()
 
 

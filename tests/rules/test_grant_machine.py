@@ -49,7 +49,7 @@ def _template() -> Path:
     load_tables()
     folder = Path(mkdtemp(prefix="qiantang-machine-"))
     db.connect(f"sqlite:///{folder}/template.db")
-    db.create_schema()
+    db.metadata.create_all(db.engine())
     blobs.connect(f"file://{folder}/store")
     with db.writing() as session:
         granted.settle(session)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.audit import rules
-from service.audit.rules import Edge, extends, includes, leaf_hash, node_hash, nodes_of
+from service.audit.rules import Edge, leaf_hash, node_hash
+from tests.merkle import extends, includes, nodes_of
 
 # The inputs and roots that the Certificate Transparency reference implementations test against.
 INPUTS = [

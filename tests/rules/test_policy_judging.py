@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.policy.rules.facts import FactsError, read_facts
-from service.policy.rules.judging import column_verdicts, judge
+from service.policy.rules.judging import judge
 from service.policy.rules.models import NegativeList, strictest, strictness
 from tests.policies.lists import DAY, a_document, a_list, a_rule, facts, verdict_of, words
 
@@ -238,15 +238,6 @@ def test_column_text_is_looked_for_in_name_and_title_apart():
     assert verdict_of(rule, columns=[{"name": "re", "semantic": "text.remark", "title": "mark"}]).outcome == "pass"
     assert verdict_of(rule, columns=[UNKNOWN]).outcome == "pass"
     assert verdict_of(rule, columns=None).missing == ("columns",)
-
-
-def test_each_column_has_its_own_verdict():
-    found = column_verdicts(facts(columns=[SPEED, PLATE, UNKNOWN]), [a_list(NO_PLATES)], words(), date=DAY)
-    assert {name: verdict.outcome for name, verdict in found.items()} == {
-        "speed": "pass",
-        "hphm": "prohibit",
-        "f17": "review",
-    }
 
 
 def test_strictness_orders_the_four_outcomes():

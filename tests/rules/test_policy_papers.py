@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.policy.rules.duties import Grantable, blocking, projected, tasks
+from service.policy.rules.duties import Grantable, blocking, tasks
 from service.policy.rules.facts import Column
 from service.policy.rules.merging import merge
 from service.policy.rules.models import Text
@@ -59,7 +59,6 @@ def test_dropped_columns_must_be_out_of_the_grant():
     assert blocked(NO_PLATES, columns=(SPEED,)) == []
     assert "hphm" in blocked(NO_PLATES, columns=(SPEED, PLATE))[0]
     assert "f" in blocked(NO_PLATES, columns=(UNKNOWN,))[0]
-    assert projected([SPEED, PLATE], duties(NO_PLATES)) == (SPEED,)
 
 
 @pytest.mark.parametrize(("served", "holds"), [(500, True), (1000, True), (499, False), (None, False)])

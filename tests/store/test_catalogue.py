@@ -318,7 +318,7 @@ def test_the_nine_datasets_are_imported_published_and_found(units):
     with db.reading() as session:
         assert {name: one.rows for name, one in store.latest_of(session, ROWS).items()} == ROWS
         published = store.published(session)
-        columns = [column for found in store.columns_of(session, ROWS).values() for column in found]
+        columns = [column for name in ROWS for column in store.columns(session, name)]
         assert "tailnum" not in store.public_columns(session, "flights")
     assert {one.key_domain for one in published} == {"transport", "education", "healthcare", "finance", "tourism"}
     assert all(column.semantic for column in columns)

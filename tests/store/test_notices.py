@@ -32,7 +32,7 @@ def _texts(reader):
 
 def _unread(reader):
     with db.reading() as session:
-        return store.unread(session, **reader)
+        return sum(not read for _notice, read in store.listed(session, **reader))
 
 
 def _outbox():

@@ -51,16 +51,6 @@ class Task:
     obligation: Obligation
 
 
-def projected(columns: Iterable[Column], obligations: Iterable[Obligation]) -> tuple[Column, ...]:
-    """Return the columns that are left once every `drop_columns` is applied; an unclassified one is not dropped."""
-    drops = [each for each in obligations if isinstance(each, DropColumns)]
-    return tuple(
-        column
-        for column in columns
-        if column.semantic is None or not any(is_dropped(column.semantic, drop) for drop in drops)
-    )
-
-
 def blocking(
     obligations: Iterable[Obligation], grant: Grantable, enforcers: Mapping[str, Sequence[str]]
 ) -> tuple[Blocked, ...]:

@@ -141,18 +141,6 @@ def applicable(lists: Iterable[NegativeList], facts: Facts, *, on: date) -> list
     ]
 
 
-def column_verdicts(
-    facts: Facts, lists: Iterable[NegativeList], vocabulary: Vocabulary, *, date: date
-) -> dict[str, Verdict]:
-    """Return each requested column's verdict as if it alone were asked of the dataset, by name in request order."""
-    lists = tuple(lists)
-    columns = facts.columns or ()
-    return {
-        column.name: judge(facts.model_copy(update={"columns": (column,)}), lists, vocabulary, date=date)
-        for column in columns
-    }
-
-
 def _most_serious_first(rule: RuleVerdict) -> tuple[int, int, str, str]:
     return STATES.index(rule.state), -strictness(rule.outcome), rule.list_id or "", rule.id
 
