@@ -108,6 +108,8 @@ def explain(fault: ValidationError) -> list[dict[str, str]]:
 
 def _message(error: dict[str, Any]) -> str:
     kind, blanks = error["type"], error.get("ctx") or {}
+    if kind in ("too_short", "too_long") and isinstance(error.get("input"), str):
+        kind = f"string_{kind}"  # a text whose length is limited after other checks counts as any value does
     if kind in MESSAGES:
         return gettext(MESSAGES[kind], **blanks) if blanks else gettext(MESSAGES[kind])
     if kind == "value_error":

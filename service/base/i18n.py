@@ -3,6 +3,7 @@
 The .po files are read directly (Babel's reader), so that there is nothing to compile and nothing stale in an install.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,8 +17,8 @@ from babel.messages.pofile import read_po
 from service.base.beijing import BEIJING
 
 Language = Literal["zh", "en"]
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
 TAGS = {"zh": "zh-CN", "en": "en"}
+HAN = re.compile(r"[\u3400-\u9fff]")
 _current: ContextVar[Language] = ContextVar("language", default="zh")
 
 
@@ -57,14 +58,16 @@ def ngettext(singular: str, plural: str, n: int, /, **blanks: Any) -> str:
     return gettext(chosen, **{"num": n, "n": n, **blanks})
 
 
-_ = gettext
-
-
 def pick(text: Any, /) -> str:
     """Return the side of a {"zh", "en"} text (dict or object) in the current language; Chinese where English lacks."""
     if isinstance(text, dict):
         return str(text.get(current()) or text["zh"])
     return str(getattr(text, current(), None) or text.zh)
+
+
+def tongue(text: object, /) -> str:
+    """Return the language tag of what somebody typed, for the element that shows it: Chinese where it has a Han."""
+    return TAGS["zh" if HAN.search(str(text)) else "en"]
 
 
 @cache

@@ -37,11 +37,15 @@ def column_shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def refusals_by_clause(verdicts: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    """Return how many refusals each rule had a hand in, most first; "" stands for those that no rule asked for."""
+    """Return how many refusals each rule had a hand in, most first; "" stands for those that no rule asked for.
+
+    Of the rules that a request met, those of the gravest outcome count; one that only sets conditions refuses nothing.
+    """
     counted: Counter[str] = Counter()
     for verdict in verdicts:
-        hits = [rule["id"] for rule in verdict.get("rules", []) if rule["state"] == "hit"]
-        counted.update(hits or [""])
+        hits = [rule for rule in verdict.get("rules", []) if rule["state"] == "hit"]
+        graver = ([rule["id"] for rule in hits if rule["outcome"] == outcome] for outcome in ("prohibit", "review"))
+        counted.update(next(filter(None, graver), [""]))
     return sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
 
 

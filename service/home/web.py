@@ -122,7 +122,7 @@ def inbox() -> ResponseReturnValue:
         now = clock.now(session)
         cases = [_case(session, work, now=now) for work in applications.open_for(session, who, now=now)]
         waiting = [
-            (one.grant, suspension)
+            (one, suspension)
             for one, suspension in store.unconfirmed_suspensions(session)
             if _may_suspend(one) and suspension.by != who.person_id
         ]

@@ -44,3 +44,9 @@ def test_refusals_are_counted_by_the_rules_that_hit():
         {"rules": []},
     ]
     assert rules.refusals_by_clause(verdicts) == [("TR-001", 2), ("", 1)]
+
+
+def test_a_rule_that_only_sets_conditions_is_no_reason_of_a_refusal():
+    conditional = {**rule("condition", "hit"), "id": "TR-015"}
+    assert rules.refusals_by_clause([{"rules": [rule("prohibit", "hit"), conditional]}]) == [("TR-001", 1)]
+    assert rules.refusals_by_clause([{"rules": [conditional]}]) == [("", 1)]

@@ -154,6 +154,7 @@ def _form(
         dataset=dataset,
         draft={**DraftForm().model_dump(), **draft},
         errors=errors,
+        labels=_labels(errors),
         saved=saved,
         verified=people.verified(session, application.unit_id),
         latest=latest_end(frame.today),
@@ -198,6 +199,10 @@ def _judged(
         "verdicts": screening.column_verdicts(session, every, now=now),
         "verdict": screening.preview(session, ask, now=now).verdict if ask.columns else None,
     }
+
+
+def _labels(errors: Mapping[str, str]) -> dict[str, str]:
+    return {field: fault_label(field) for field in errors}
 
 
 def fault_label(field: str) -> str:
