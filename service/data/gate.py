@@ -9,7 +9,7 @@ from datetime import datetime
 
 from service.base import clock, db, state
 from service.base.db import Session
-from service.base.errors import NotFound
+from service.base.errors import NotFound, Refusal
 from service.catalogue import store as catalogue
 from service.catalogue.tables import Dataset
 from service.data.rules import ViewMissing
@@ -69,7 +69,10 @@ def admit(session: Session, asked: Asked, *, now: datetime) -> Admitted:
     if dataset.openness != "restricted":
         raise ViewMissing()
     client_id, covered = _covered(session, asked, now=now)
-    grant = _choose(covered, asked, now=now)
+    named = tuple(one for one in covered if asked.grant_id in (None, one.grant.id))
+    if not named:
+        raise _uncovered(session, client_id, asked, now=now)
+    grant = _choose(named, asked, now=now)
     return Admitted(dataset, _view(session, grant), grant, client_id, known)
 
 
@@ -117,11 +120,20 @@ def _covered(session: Session, asked: Asked, *, now: datetime) -> tuple[str, tup
     return bearer.client_id, bearer.grants
 
 
-def _choose(covered: tuple[Covered, ...], asked: Asked, *, now: datetime) -> Grant:
-    """Return the grant to serve: the one named, else of the live ones the one that ends last."""
-    named = [one for one in covered if asked.grant_id in (None, one.grant.id)]
+def _uncovered(session: Session, client_id: str, asked: Asked, *, now: datetime) -> Refusal:
+    """Return why a good token opens nothing here: the client's grant was dead when it was issued, or there is none."""
+    apply = apply_url(asked.dataset_id)
+    given = [one for one in tokens.grants_of(session, client_id) if one.grant.dataset_id == asked.dataset_id]
+    named = [one for one in given if asked.grant_id in (None, one.grant.id)]
     if not named:
-        raise token_rules.GrantMissing(apply=apply_url(asked.dataset_id))
+        return token_rules.GrantMissing(apply=apply)
+    last = named[-1]  # the one that ends last
+    refusal = grant_rules.refusal(last.grant, suspended=last.suspended, now=now)
+    return refusal or token_rules.GrantMissing(token_rules.RENEW, apply=apply)
+
+
+def _choose(named: tuple[Covered, ...], asked: Asked, *, now: datetime) -> Grant:
+    """Return the grant to serve: of the live ones the one that ends last."""
     refusals = [(one, grant_rules.refusal(one.grant, suspended=one.suspended, now=now)) for one in named]
     live = [one.grant for one, refusal in refusals if refusal is None]
     if not live:

@@ -62,6 +62,9 @@ class GrantMissing(Refusal):
     detail = N_("此系统没有该数据集的授权。申请入口：%(apply)s")
 
 
+RENEW = N_("此令牌不含该授权，请用系统凭据重新换取令牌。")
+
+
 class BadDetails(Exception):
     """`authorization_details` asks for what there is not; the text is ASCII and says which part."""
 

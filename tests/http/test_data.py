@@ -207,6 +207,20 @@ def test_naming_another_units_grant_wins_nothing(world):
     problem(world.rows(token, "?grant=no-such-grant"), 403, "grant-missing")
 
 
+def test_a_token_won_beside_a_dead_grant_is_told_that_it_is_dead(world):
+    other = world.another_grant("road-traffic-15min", ["road_name"])
+    world.suspend()
+    token = world.token()
+    for query in ("", f"?grant={world.grant}"):
+        problem(world.rows(token, query), 403, "grant-suspended")
+    assert world.login("authority-1").delete(f"/api/v1/grants/{world.grant}/suspension").status_code == 200
+    renew = world.rows(token)
+    problem(renew, 403, "grant-missing")
+    assert "重新换取令牌" in renew.json["detail"]
+    assert world.rows(world.token()).status_code == 200
+    problem(world.rows(token, f"?grant={other}"), 403, "grant-missing")
+
+
 def test_a_grant_that_changed_hands_is_not_served_to_the_old_ones_client(world):
     token = world.token()
     world.change("update \"grant\" set unit_id = 'firm-tide'")
