@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import g
 
-from service.base.errors import FreshLoginRequired, LoginRequired, NotAllowed, PersonRequired
+from service.base.errors import FreshLoginRequired, LoginRequired, NotAllowed, PersonRequired, Refusal
 from service.base.roles import FIRM, OFFICERS, PERSONS, Role
 
 __all__ = [
@@ -84,11 +84,18 @@ def admit(demand: Access) -> None:
         return
     who: Caller | None = g.get("caller")
     if who is None:
-        raise PersonRequired() if g.get("bearer") else LoginRequired()
+        raise _nobody(demand)
     if not who.roles & demand.roles:
         raise NotAllowed()
     if demand.fresh and not who.fresh:
         raise FreshLoginRequired()
+
+
+def _nobody(demand: Access) -> Refusal:
+    """Return the refusal for a request without a person; one whose session has lapsed types the password again."""
+    if g.get("bearer"):
+        return PersonRequired()
+    return FreshLoginRequired() if demand.fresh and g.get("lapsed") else LoginRequired()
 
 
 def caller() -> Caller:

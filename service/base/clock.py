@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service.base.beijing import BEIJING as BEIJING
 from service.base.beijing import beijing_date as beijing_date
 
-_OFFSET = re.compile(r"([+-])P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_OFFSET = re.compile(r"([+-]?)P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _shift = timedelta(0)
 
 
@@ -42,18 +42,17 @@ def system_now() -> datetime:
 
 
 def parse_shift(text: str, *, at: datetime) -> timedelta:
-    """Return how far QIANTANG_NOW (an ISO 8601 instant, or an offset such as +P400D or -PT1H) moves the clock at `at`.
+    """Return how far QIANTANG_NOW, an ISO 8601 instant or an offset (+P400D, P2W, -PT1H), moves the clock at `at`.
 
     Raises ValueError when `text` is neither.
     """
     if not text:
         return timedelta(0)
     if match := _OFFSET.fullmatch(text):
-        sign, days, hours, minutes, seconds = match.groups()
-        size = timedelta(
-            days=int(days or 0), hours=int(hours or 0), minutes=int(minutes or 0), seconds=int(seconds or 0)
-        )
-        return size if sign == "+" else -size
+        sign, *sizes = match.groups()
+        weeks, days, hours, minutes, seconds = (int(size or 0) for size in sizes)
+        size = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        return -size if sign == "-" else size
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=BEIJING)

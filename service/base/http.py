@@ -180,6 +180,7 @@ def _identify(find_caller: FindCaller) -> None:
         with db.reading() as session:
             now = clock.now(session)
         g.caller = find_caller(cookie, now)
+        g.lapsed = g.caller is None
 
 
 def _refuse_cross_site() -> None:

@@ -164,6 +164,13 @@ def test_a_session_ends_after_thirty_minutes_without_a_request(firm):
     assert firm.get("/account").location == "/login?next=/account"
 
 
+def test_an_act_under_a_session_that_lapsed_asks_for_the_password_again(firm):
+    clock.set_shift(timedelta(hours=2))
+    lapsed = firm.post("/account/password", data={"password": "a much better one"})
+    assert (lapsed.status_code, lapsed.headers["Qiantang-Problem"]) == (401, "fresh-login-required")
+    assert firm.get("/api/v1/me").headers["Qiantang-Problem"] == "login-required"
+
+
 def test_reading_pages_writes_nothing_within_five_minutes(firm):
     before = sessions()
     clock.set_shift(timedelta(minutes=4))

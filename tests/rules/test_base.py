@@ -18,6 +18,8 @@ AT = datetime(2026, 3, 1, 4, 30, tzinfo=UTC)
         ("", timedelta(0)),
         ("+P400D", timedelta(days=400)),
         ("-PT1H", timedelta(hours=-1)),
+        ("P400D", timedelta(days=400)),
+        ("-P2W", timedelta(weeks=-2)),
         ("+P1DT2H3M4S", timedelta(days=1, hours=2, minutes=3, seconds=4)),
         ("2026-03-02T04:30:00+00:00", timedelta(days=1)),
         ("2026-03-01T12:30:00", timedelta(0)),
