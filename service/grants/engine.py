@@ -65,7 +65,7 @@ def build_view(source: Path, recipe: Recipe, folder: Path) -> BuiltView:
     by row.  The same rows give the same bytes.  BadRecipe when the source does not have what the recipe names.
     """
     parquet, raw, csv = folder / "view.parquet", folder / "view.raw.csv", folder / "view.csv"
-    with _connection(folder) as connection:
+    with _connection(folder, source) as connection:
         select, values = _compile(connection, source, recipe)
         connection.execute(f"CREATE TEMP TABLE released AS {select}", values)
         rows = _number(connection, "SELECT count(*) FROM released")
@@ -167,8 +167,11 @@ def _literal(value: Path | str) -> str:
 
 
 @contextmanager
-def _connection(folder: Path) -> Iterator["DuckDBPyConnection"]:
-    """Open a database in memory that loads no extensions, spills into `folder` and reads days as Beijing's."""
+def _connection(folder: Path, *files: Path) -> Iterator["DuckDBPyConnection"]:
+    """Open a database in memory that sees `folder` and `files` only, loads no extensions and reads days as Beijing's.
+
+    It spills into `folder`, and cannot be told otherwise.
+    """
     import duckdb
 
     limits: dict[str, str | bool | int | float | list[str]] = {
@@ -177,6 +180,10 @@ def _connection(folder: Path) -> Iterator["DuckDBPyConnection"]:
     }  # fmt: skip
     with duckdb.connect(":memory:", config=limits) as connection:
         connection.execute("SET TimeZone = 'Asia/Shanghai'")
+        connection.execute(f"SET allowed_directories = [{_literal(folder)}]")
+        connection.execute(f"SET allowed_paths = [{', '.join(map(_literal, files))}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
         yield connection
 
 

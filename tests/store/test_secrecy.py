@@ -3,12 +3,13 @@
 import json
 import logging
 
+import duckdb
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from service.base import clock, db
 from service.catalogue.tables import DatasetColumn
-from service.grants import jobs
+from service.grants import engine, jobs
 from service.grants.rules import RETAKE_AFTER, BadRecipe
 from service.grants.tables import ReleasedView
 from service.notices.tables import Outbox
@@ -67,3 +68,16 @@ def test_a_statement_that_fails_names_no_person(database):
 def _now():
     with db.reading() as session:
         return clock.database_now(session)
+
+
+@pytest.mark.parametrize("statement", [
+    "SELECT * FROM read_text('{outside}')", "SELECT * FROM read_csv('{outside}')", "COPY (SELECT 1) TO '{outside}.csv'",
+    "SET enable_external_access = true", "SET allowed_directories = ['/']", "ATTACH '{outside}.db'", "LOAD httpfs",
+    "SELECT * FROM read_parquet('https://data.example.org/x.parquet')",
+])  # fmt: skip
+def test_what_builds_a_view_sees_its_own_files_only(tmp_path, statement):
+    outside, folder = tmp_path / "outside.txt", tmp_path / "folder"
+    outside.write_text("a\n1\n")
+    folder.mkdir()
+    with engine._connection(folder, tmp_path / "source.parquet") as connection, pytest.raises(duckdb.Error):
+        connection.execute(statement.format(outside=outside))
