@@ -9,8 +9,9 @@ client='{{ client_id }}'
 
 # The secret goes in by standard input, so that it never shows in the list of processes.
 say_why() {
-  printf '%s\n' "$1" | sed -n 's/.*"\(title\|detail\|error_description\)": *"\([^"]*\)".*/\2/p' >&2
-  printf '%s\n' "$1" | tr ',' '\n' | sed -n 's/.*"\(title\|detail\|error_description\)": *"\([^"]*\)".*/\1: \2/p' >&2
+  for name in error error_description title detail; do
+    printf '%s\n' "$1" | sed -n "s/.*\"$name\": *\"\([^\"]*\)\".*/\1/p" >&2
+  done
   exit 1
 }
 answer=$(printf 'user = "%s:%s"\n' "$client" "$QIANTANG_CLIENT_SECRET" |
