@@ -1,5 +1,6 @@
 """What every request and answer has in common: language, caller, cross-site check, headers, refusals, request id."""
 
+import json
 import re
 import secrets
 from collections.abc import Callable
@@ -92,13 +93,35 @@ def json_answer(body: Any, status: int = 200, **headers: str) -> Response:
 
 def json_body(form: type[M]) -> M:
     """Return the request's JSON body as a `form`; Invalid when it is not JSON or does not hold."""
-    try:
-        body = request.get_json(silent=True)
-    except RecursionError:  # nested thousands of levels deep
-        body = None
-    if not isinstance(body, dict):
+    body = json_object()
+    if body is None:
         raise Invalid(errors=[{"field": "", "message": gettext("请求体应为 JSON 对象")}])
     return parse(form, body)
+
+
+def json_object() -> dict[str, Any] | None:
+    """Return the request's JSON object; None for anything else, and for one that two readers could read in two ways.
+
+    A name given twice and NaN are no JSON that everybody understands alike.
+    """
+    if not request.is_json:
+        return None
+    try:
+        body = json.loads(request.get_data(), object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError):  # nested thousands of levels deep
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is given twice")
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def local_path(wanted: str | None, default: str = "/") -> str:

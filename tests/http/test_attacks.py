@@ -352,6 +352,19 @@ def test_json_that_calls_itself_text_is_no_json(world):
         assert firm.post("/api/v1/applications", data=body, content_type=kind).status_code == 422
 
 
+@pytest.mark.parametrize("body", [
+    '{"dataset": "flights", "dataset": "parking-records"}', '{"dataset": "parking-records", "columns": NaN}',
+    '{"dataset": "parking-records", "objections": {"plate": "x", "plate": "y"}}', "[" * 200_000, '{"a":' * 50_000,
+    '"parking-records"', "", "\ufeff{}", '{"dataset": "\\ud800"}', '{"dataset": 1e999}',
+    '{"dataset": 1' + "0" * 5000 + "}",
+])  # fmt: skip
+def test_json_that_two_readers_could_read_in_two_ways_is_no_json(world, body):
+    firm = world.login("tide-apply")
+    for path in ("/api/v1/applications", "/login"):
+        answer = firm.post(path, data=body.encode(), content_type="application/json")
+        assert answer.status_code == 422, path
+
+
 def test_no_address_breaks_the_way_to_the_login(world):
     for path in ("/applications/a%0d%0aSet-Cookie:x=1", "/applications/a%0Ab", "/applications/a%26next=%2f%2fevil.com",
                  "/applications/a%23b", "/applications/%ed%a0%80"):  # fmt: skip

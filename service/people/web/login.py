@@ -51,10 +51,7 @@ def logout() -> ResponseReturnValue:
 
 
 def _given() -> dict[str, Any]:
-    if not request.is_json:
-        return form_data(request.form)
-    body = request.get_json(silent=True)
-    return body if isinstance(body, dict) else {}
+    return http.json_object() or {} if request.is_json else form_data(request.form)
 
 
 def _authenticate(form: LoginForm) -> Person:
