@@ -7,11 +7,11 @@ from datetime import datetime
 
 from service.audit import engine, rules, store
 from service.audit.engine import Signer
-from service.audit.rules import Act, Checkpoint, Edge, Fault, NotShut, Report, SecondPerson
+from service.audit.rules import Act, Checkpoint, Edge, Fault, NotShut, Report
 from service.audit.tables import Event, Leaf, Tile, TreeHead
 from service.base import state
 from service.base.db import Session
-from service.base.errors import Changed
+from service.base.errors import Changed, SecondPersonRequired
 from service.base.ids import new_id
 
 TRIES = 20
@@ -72,7 +72,7 @@ def verify(session: Session, *, keys: frozenset[str], since: Checkpoint | None =
     """Check the whole log and name the first thing wrong with it.
 
     `keys` are the public keys whose signatures count; `since` is a checkpoint that was kept outside.  The session
-    must read one state of the database (`store.snapshot`), or a sealer at work would look like a fault.
+    must read one state of the database (`db.snapshot`), or a sealer at work would look like a fault.
     """
     count, oldest = store.unsealed(session)
     fault = next(_faults(session, keys, since), None)
@@ -83,13 +83,13 @@ def verify(session: Session, *, keys: frozenset[str], since: Checkpoint | None =
 def check_restored(session: Session, *, by: str, now: datetime) -> bool:
     """Note that `by` has checked a restored service; the second person to do so opens its data plane: True.
 
-    Raises NotShut when it is open, SecondPerson when `by` was the first already.
+    Raises NotShut when it is open, SecondPersonRequired when `by` was the first already.
     """
     if (row := state.shutting(session)) is None:
         raise NotShut()
     first = row.value.get("checked_by")
     if first == by:
-        raise SecondPerson()
+        raise SecondPersonRequired()
     kind = "service:open" if first else "service:check"
     record(session, subject=SERVICE, kind=kind, by=by, now=now)
     if first:

@@ -33,8 +33,7 @@ def verify(since: str | None) -> None:
     kept = read_checkpoint(since) if since else None
     db.connect(settings.database_url)
     _seal(settings.home)
-    with db.reading() as session:
-        store.snapshot(session)
+    with db.snapshot() as session:
         report = actions.verify(session, keys=engine.public_keys(settings.home), since=kept)
     for line in tell(report):
         click.echo(line)

@@ -328,14 +328,6 @@ class Report:
     unsealed_since: datetime | None
 
 
-class SecondPerson(Refusal):
-    """The act takes two persons, and this is the first one again."""
-
-    code = "second-person"
-    title = N_("须由另一人确认")
-    status = 409
-
-
 class NotShut(Refusal):
     code = "not-shut"
     title = N_("数据服务并未关闭")

@@ -14,12 +14,6 @@ SEALING = 0x7169616E  # PostgreSQL's advisory lock of the sealer; SQLite has one
 BATCH = 2000
 
 
-def snapshot(session: Session) -> None:
-    """Make a fresh session read one state of the database throughout; on SQLite every transaction does."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-
-
 def next_version(session: Session, subject: str) -> int:
     """Return the version after the last one told of `subject`: for things that keep no version of their own."""
     return (session.exec(select(func.max(Event.version)).where(Event.subject == subject)).one() or 0) + 1

@@ -12,7 +12,6 @@ import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -79,7 +78,7 @@ def write(
 
 def _write(raw: IO[bytes], manifest: Manifest, keys: Path, describe: Callable[[Session], dict[str, Any]]) -> Manifest:
     with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as tar, TemporaryDirectory() as folder:
-        with _snapshot() as session:
+        with db.snapshot() as session:
             manifest.notes.update(describe(session))
             for table in tables():
                 path = Path(folder) / "rows"
@@ -94,15 +93,6 @@ def _write(raw: IO[bytes], manifest: Manifest, keys: Path, describe: Callable[[S
         content = json.dumps(asdict(manifest), ensure_ascii=False, indent=1).encode()
         tar.addfile(_member(MANIFEST, len(content)), io.BytesIO(content))
     return manifest
-
-
-@contextmanager
-def _snapshot() -> Iterator[Session]:
-    """Open a transaction that reads one state of the database throughout."""
-    with db.reading() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        yield session
 
 
 def tables() -> list[Table]:

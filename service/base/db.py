@@ -100,6 +100,18 @@ def reading() -> Iterator[Session]:
 
 
 @contextmanager
+def snapshot() -> Iterator[Session]:
+    """Open a transaction that only reads, and reads one state of the database throughout.
+
+    On SQLite every transaction does; on PostgreSQL each statement of an ordinary one sees what was committed before it.
+    """
+    with reading() as session:
+        if engine().dialect.name == "postgresql":
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        yield session
+
+
+@contextmanager
 def writing() -> Iterator[Session]:
     """Open a transaction that writes, and commit it when the block ends well.
 

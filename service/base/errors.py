@@ -63,6 +63,14 @@ class PersonRequired(Refusal):
     status = 403
 
 
+class SecondPersonRequired(Refusal):
+    """The act takes two persons, and this is the first one again."""
+
+    code = "second-person-required"
+    title = N_("须由另一人确认")
+    status = 403
+
+
 class CrossSite(Refusal):
     code = "cross-site"
     title = N_("请求来源不可信")

@@ -7,18 +7,20 @@ from typing import Any
 
 from service.audit.actions import record
 from service.base.db import Session
-from service.base.errors import Duplicate, NotFound, WrongState
+from service.base.errors import Duplicate, NotFound, SecondPersonRequired, WrongState
+from service.base.i18n import N_
 from service.base.ids import new_id
 from service.base.roles import Role
 from service.catalogue import store as catalogue
 from service.grants import rules, store
 from service.grants.engine import BuiltView
-from service.grants.rules import GrantStanding, NotEnforceable, Recipe, SecondPersonRequired, ViewState
+from service.grants.rules import GrantStanding, NotEnforceable, Recipe, ViewState
 from service.grants.tables import Grant, ReleasedView, Suspension
 from service.notices import actions as notices
 from service.people import store as people
 
 SYSTEM = "system"
+SAME_PERSON = N_("暂停由一人提出、另一人确认，两人不得为同一人。")
 
 # ---- issuing --------------------------------------------------------------------------------------------------------
 
@@ -119,7 +121,7 @@ def confirm_suspension(session: Session, grant_id: str, *, by: str, now: datetim
     if suspension is None or suspension.confirmed_at is not None:
         raise WrongState(state="confirmed" if suspension else "not_suspended")
     if suspension.by == by:
-        raise SecondPersonRequired()
+        raise SecondPersonRequired(SAME_PERSON)
     version = store.move(session, grant)
     suspension.confirmed_by, suspension.confirmed_at = by, now
     session.add(suspension)

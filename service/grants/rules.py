@@ -5,12 +5,15 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from service.base.beijing import BEIJING
+from service.base.beijing import BEIJING, day_of
+from service.base.beijing import end_of_day as end_of_day
+from service.base.beijing import last_day as last_day
 from service.base.errors import Refusal, Unavailable
+from service.base.errors import SecondPersonRequired as SecondPersonRequired
 from service.base.i18n import N_
 from service.base.roles import Role
 
@@ -97,13 +100,6 @@ class NotEnforceable(Refusal):
     detail = N_("以下要求尚不能由系统执行，不能授权：%(what)s")
 
 
-class SecondPersonRequired(Refusal):
-    code = "second-person-required"
-    title = N_("须由另一人确认")
-    status = 403
-    detail = N_("暂停由一人提出、另一人确认，两人不得为同一人。")
-
-
 # ---- standing -------------------------------------------------------------------------------------------------------
 
 
@@ -114,16 +110,6 @@ class Dated(Protocol):
     dataset_id: str
     starts_at: datetime
     ends_at: datetime
-
-
-def end_of_day(day: date) -> datetime:
-    """Return 24:00 Beijing time of `day`, which is 00:00 of the next: the open end of what lasts through `day`."""
-    return datetime.combine(day + timedelta(days=1), time.min, BEIJING)
-
-
-def last_day(ends_at: datetime) -> date:
-    """Return the last Beijing day on which something that ends at `ends_at` (open end) still holds."""
-    return (ends_at - timedelta(microseconds=1)).astimezone(BEIJING).date()
 
 
 def standing(grant: Dated, *, suspended: bool, now: datetime) -> GrantStanding:
@@ -173,7 +159,7 @@ def confirmation_due(at: datetime, *, works: Callable[[date], bool]) -> datetime
     `works` knows the year's holidays and the weekends worked in exchange (调休).  Counted here and not by the policies'
     calendar, which the data plane may not reach through this module.
     """
-    day = at.astimezone(BEIJING).date() + timedelta(days=1)
+    day = day_of(at) + timedelta(days=1)
     while not works(day):
         day += timedelta(days=1)
     return end_of_day(day)

@@ -95,7 +95,7 @@ def test_two_persons_open_a_restored_service(app, enter):
         state.shut(session, reason="restore")
     assert operator.post("/audit/openings").json == {"open": False}
     again = operator.post("/audit/openings")
-    assert (again.status_code, again.headers["Qiantang-Problem"]) == (409, "second-person")
+    assert (again.status_code, again.headers["Qiantang-Problem"]) == (403, "second-person-required")
     assert auditor.post("/audit/openings").json == {"open": True}
     with db.reading() as session:
         state.demand_open(session)

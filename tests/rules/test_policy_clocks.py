@@ -6,8 +6,8 @@ import holidays
 import pytest
 from pydantic import ValidationError
 
-from service.base.beijing import BEIJING
-from service.policy.rules.calendar import WorkCalendar, Year, due, last_day, working_days_between
+from service.base.beijing import BEIJING, last_day
+from service.policy.rules.calendar import WorkCalendar, Year, due, working_days_between
 from service.policy.rules.routes import Route, route_for
 from tests.policies.lists import shipped
 

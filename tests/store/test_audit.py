@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from service.audit import actions, engine, jobs, rules, store
 from service.base import db
 from service.base.errors import Changed, NotFound
+from tests.merkle import extends, includes
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
@@ -39,8 +40,7 @@ def tell(subject, version=None, kind="application:submit", **facts):
 
 
 def check(home, since=None):
-    with db.reading() as session:
-        store.snapshot(session)
+    with db.snapshot() as session:
         return actions.verify(session, keys=engine.public_keys(home), since=since)
 
 
@@ -236,10 +236,10 @@ def test_proofs_hold_across_tiles(database, home):
             leaf = store.leaf_of(session, ids[position])
             assert leaf.position == position
             path = rules.inclusion_proof(position, 600, nodes)
-            assert rules.includes(leaf.hash, position, 600, path, root)
+            assert includes(leaf.hash, position, 600, path, root)
         old = next(store.heads(session))
         path = rules.consistency_proof(256, 600, nodes)
-        assert rules.extends(256, bytes.fromhex(old.root), 600, root, path)
+        assert extends(256, bytes.fromhex(old.root), 600, root, path)
     assert check(home).fault is None
     tamper("UPDATE tile SET hash = (SELECT hash FROM leaf WHERE position = 7) WHERE number = 1")
     assert check(home).fault == rules.Fault("tile-changed", position=511)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from service.audit import actions, engine, jobs, rules
 from service.audit import store as log
 from service.base import archive, blobs, db, state
+from service.base.errors import SecondPersonRequired
 from service.base.settings import Settings
 from service.data import gate
 from service.home import commands
@@ -82,8 +83,7 @@ def put_back(file, settings, kept=None):
 
 
 def verify(home):
-    with db.reading() as session:
-        log.snapshot(session)
+    with db.snapshot() as session:
         return actions.verify(session, keys=engine.public_keys(home))
 
 
@@ -116,7 +116,7 @@ def test_no_data_leaves_until_two_persons_have_checked(file, elsewhere, second):
     with db.reading() as session, pytest.raises(state.DataPlaneShut):
         gate.admit(session, asked, now=NOW)
     assert check("p1") is False
-    with pytest.raises(rules.SecondPerson):
+    with pytest.raises(SecondPersonRequired):
         check("p1")
     with db.reading() as session, pytest.raises(state.DataPlaneShut):
         state.demand_open(session)

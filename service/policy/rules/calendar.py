@@ -1,14 +1,15 @@
 """Working days by the Beijing calendar, and the deadlines counted in them."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from service.base.beijing import BEIJING
+from service.base.beijing import day_of, end_of_day
+from service.base.beijing import last_day as last_day
 from service.policy.rules.models import Model, Text
 
 # Statutory days with a fixed solar date: all that is known of a year without a file.
@@ -83,21 +84,16 @@ def due(submitted: datetime, *, working_days: int, works: Callable[[date], bool]
         raise ValueError("working_days must be at least 1")
     if submitted.tzinfo is None:
         raise ValueError("submitted needs a zone")
-    day, left = submitted.astimezone(BEIJING).date(), working_days
+    day, left = day_of(submitted), working_days
     while left:
         day += timedelta(days=1)
         left -= works(day)
-    return datetime.combine(day + timedelta(days=1), time.min, BEIJING).astimezone(UTC)
-
-
-def last_day(deadline: datetime) -> date:
-    """Return the Beijing day at whose end `deadline` falls: the day that a letter names."""
-    return (deadline - timedelta(microseconds=1)).astimezone(BEIJING).date()
+    return end_of_day(day).astimezone(UTC)
 
 
 def working_days_between(start: datetime, end: datetime, *, works: Callable[[date], bool]) -> int:
     """Return how many working days lie after the Beijing day of `start` up to and with that of `end`; 0 or more."""
-    day, last, count = start.astimezone(BEIJING).date(), end.astimezone(BEIJING).date(), 0
+    day, last, count = day_of(start), day_of(end), 0
     while day < last:
         day += timedelta(days=1)
         count += works(day)
