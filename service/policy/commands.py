@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import click
 
@@ -19,7 +19,12 @@ from service.policy.rules.judging import judge as judge_facts
 
 
 class BadInput(click.ClickException):
+    """Input that cannot be judged; each line as `policy check` prints it, with nothing before the file's name."""
+
     exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.format_message(), file=file, err=file is None)
 
 
 @click.group()
@@ -34,6 +39,8 @@ def check(paths: tuple[Path, ...]) -> None:
     report = check_paths(paths, policies_folder())
     for fault in report.faults:
         click.echo(str(fault))
+    for gap in report.gaps:
+        click.echo(f"{gap}（提示 / a note）", err=True)
     click.echo(f"{report.passed} passed, {report.failed} failed")
     sys.exit(1 if report.failed else 0)
 
@@ -56,12 +63,18 @@ def policies_folder() -> Path:
     type=click.Path(exists=True, path_type=Path),
     help="负面清单文件，可多次给出 / A negative list; may be given several times",
 )
+@click.argument("more", nargs=-1, metavar="[PATH]...", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--facts", required=True, help="事实文件（JSON），- 为标准输入 / The facts as JSON; - reads standard input"
 )
-def judge(lists: tuple[Path, ...], facts: str) -> None:
-    """按清单判定一份事实，输出 JSON 判定结果 / Judge facts by lists; prints the verdict as JSON."""
-    verdict = judge_files(lists, _read_facts(facts), today=clock.system_now().astimezone(clock.BEIJING).date())
+def judge(lists: tuple[Path, ...], more: tuple[Path, ...], facts: str) -> None:
+    """按清单判定一份事实，输出 JSON 判定结果 / Judge facts by lists; prints the verdict as JSON.
+
+    一个 --list 之后可以接着写多个文件 / several files may follow one --list.
+    """
+    verdict = judge_files(
+        (*lists, *more), _read_facts(facts), today=clock.system_now().astimezone(clock.BEIJING).date()
+    )
     click.echo(json.dumps(verdict, ensure_ascii=False, indent=2))
 
 
@@ -84,7 +97,7 @@ def judge_files(paths: Sequence[Path], document: Any, *, today: date) -> dict[st
 def _read_facts(name: str) -> Any:
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once, parse_constant=_no_constant)
     except (OSError, ValueError) as fault:
         raise BadInput(f"--facts: 不是可读的 JSON / not readable JSON: {fault}") from None
 

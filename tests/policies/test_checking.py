@@ -61,6 +61,17 @@ def good(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The good list, as one of the policies that are served."""
+    copytree(FOLDER / "vocabulary", tmp_path / "served" / "vocabulary")
+    monkeypatch.setenv("QIANTANG_POLICIES", str(tmp_path / "served"))
+    path = tmp_path / "served" / "lists" / "good.yaml"
+    path.parent.mkdir()
+    path.write_text(GOOD, encoding="utf-8")
+    return path
+
+
 def edited(path: Path, old: str, new: str) -> Path:
     text = path.read_text(encoding="utf-8")
     assert text.count(old) >= 1, old
@@ -187,22 +198,22 @@ def test_a_case_that_fails_says_what_came_instead(good, old, new, said):
     assert said in result.output
 
 
-def test_a_list_without_a_case_that_is_not_hit_fails(good):
+def test_a_list_without_a_case_that_is_not_hit_fails(served):
     edited(
-        good,
+        served,
         "given: {}\n  expect: {outcome: pass, rules: []}",
         "given: {retention_days: 99}\n  expect: {outcome: condition}",
     )
-    assert "no case passes" in run("check", good).output
+    assert "no case passes" in run("check", served).output
 
 
-def test_a_rule_that_no_case_hits_fails(good):
-    text = good.read_text(encoding="utf-8")
-    good.write_text(text[: text.index("- name: 期限")], encoding="utf-8")
-    assert "no case hits TR-102" in run("check", good).output
+def test_a_rule_that_no_case_hits_fails(served):
+    text = served.read_text(encoding="utf-8")
+    served.write_text(text[: text.index("- name: 期限")], encoding="utf-8")
+    assert "no case hits TR-102" in run("check", served).output
 
 
-def test_a_rule_that_the_cases_would_not_miss_fails(good):
+def test_a_rule_that_the_cases_would_not_miss_fails(served):
     twin = """\
 - id: TR-103
   title: {zh: 又一条, en: Again}
@@ -210,8 +221,31 @@ def test_a_rule_that_the_cases_would_not_miss_fails(good):
   outcome: prohibit
   when: {columns: {any_of: [vehicle.plate]}}
 base_case:"""
-    edited(good, "rules: [TR-101], evidence", "evidence")
-    assert "the cases still hold without TR-103" in run("check", edited(good, "base_case:", twin)).output
+    edited(served, "rules: [TR-101], evidence", "evidence")
+    assert "the cases still hold without TR-103" in run("check", edited(served, "base_case:", twin)).output
+
+
+def test_a_list_on_the_desk_may_leave_rules_without_cases_and_is_told(good):
+    text = good.read_text(encoding="utf-8")
+    good.write_text(text[: text.index("- name: 期限")], encoding="utf-8")
+    result = run("check", good)
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 passed, 0 failed")
+    assert f"{good}:14:3: rules.1.id: 没有用例命中 TR-102" in result.stderr
+
+
+def test_one_wrong_expectation_is_one_failure(good):
+    result = run("check", edited(good, "given: {retention_days: 91}", "given: {retention_days: 90}"))
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (1, "2 passed, 1 failed")
+
+
+def test_an_id_given_to_two_rules_is_named_where_it_comes_again(good):
+    result = run("check", edited(good, "- id: TR-102", "- id: TR-101"))
+    assert f"{good}:14:3: rules.1.id: " in result.output
+
+
+def test_a_fault_of_the_whole_file_is_named_too(good):
+    good.write_text("- a\n", encoding="utf-8")
+    assert f"{good}:1:1: document: " in run("check", good).output
 
 
 def test_deleting_any_shipped_rule_of_transport_is_noticed():
@@ -317,6 +351,24 @@ def test_judge_reads_a_file_and_several_lists(good, tmp_path):
     common = FOLDER / "lists" / "common" / "2026-1.yaml"
     result = run("judge", "--list", good, "--list", common, "--facts", facts)
     assert [each["id"] for each in json.loads(result.stdout)["lists"]] == ["hz.common", "t.transport"]
+
+
+def test_judge_takes_several_files_after_one_list_option(good):
+    other = good.with_name("other.yaml")
+    other.write_text(GOOD.replace("t.transport", "t.other"), encoding="utf-8")
+    result = run("judge", "--list", good, other, "--facts", "-", input=json.dumps(KNOWN))
+    assert [each["id"] for each in json.loads(result.stdout)["lists"]] == ["t.other", "t.transport"]
+
+
+def test_judge_names_a_bad_list_at_the_line_s_start(good):
+    result = judge(edited(good, "days: 180", "days: many"), KNOWN)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"{good}:19:39: rules.1.obligations.0.days: ")
+
+
+def test_judge_names_the_key_that_provenance_does_not_know(good):
+    result = judge(good, {**KNOWN, "provenance": {"colour": "declared"}})
+    assert (result.exit_code, result.stderr.startswith("provenance: ")) == (2, True)
 
 
 def test_judge_follows_the_date_of_the_facts(good):

@@ -273,10 +273,10 @@ def test_the_digest_is_of_the_text_without_its_tests():
         ({"cross_border": "no"}, "cross_border"),
         ({"record_unit": "persons"}, "record_unit"),
         ({"columns": [{"name": "a", "semantic": "vehicel.plate"}]}, "columns.a"),
-        ({"columns": [SPEED, SPEED]}, ""),
+        ({"columns": [SPEED, SPEED]}, "columns"),
         ({"columns": [{"name": "a", "type": "text"}]}, "columns.0.type"),
         ({"domains": ["space"]}, "domains.0"),
-        ({"provenance": {"speed": "declared"}}, ""),
+        ({"provenance": {"speed": "declared"}}, "provenance"),
         ({"date": "2026-13-01"}, "date"),
     ],
 )

@@ -32,11 +32,24 @@ class ListFile:
 
 def read_list(source: Source, vocabulary: Vocabulary) -> ListFile:
     """Return the list in `source`.  Raises PolicyError with every fault."""
+    if twice := list(_ids_twice(source)):
+        raise PolicyError(twice)
     found = as_model(source, NegativeList)
     faults = [source.fault(path, message) for path, message in _faults(found, vocabulary)]
     if faults:
         raise PolicyError(faults)
     return ListFile(source, found)
+
+
+def _ids_twice(source: Source) -> Iterator[Fault]:
+    """Yield the rules whose id an earlier rule has: the model sees it too, but does not know where it stands."""
+    rules = source.data.get("rules") if isinstance(source.data, dict) else None
+    seen: set[str] = set()
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        id = rule.get("id") if isinstance(rule, dict) else None
+        if isinstance(id, str) and id in seen:
+            yield source.fault(("rules", index, "id"), f"规则编号重复 {id} / an id used twice: {id}")
+        seen.add(str(id))
 
 
 def _faults(found: NegativeList, vocabulary: Vocabulary) -> Iterator[tuple[Path_, str]]:

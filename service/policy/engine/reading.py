@@ -42,7 +42,7 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong in a policy file; prints as `file:line:column: key.path: message`."""
+    """One thing wrong in a policy file; prints as `file:line:column: key.path: message`, `document` being the whole."""
 
     file: str
     line: int
@@ -51,8 +51,7 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        key = f"{self.key}: " if self.key else ""
-        return f"{self.file}:{self.line}:{self.column}: {key}{self.message}"
+        return f"{self.file}:{self.line}:{self.column}: {self.key or 'document'}: {self.message}"
 
 
 class PolicyError(Exception):
@@ -118,10 +117,10 @@ def _parse_purely(text: str, file: str) -> Source:
     except MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise PolicyError([Fault(file, line, column, "", f"YAML: {fault.problem or fault.context}")]) from None
+        raise PolicyError([Fault(file, line, column, "YAML", str(fault.problem or fault.context))]) from None
     except YAMLError as fault:
         first = str(fault).strip().splitlines()[0]
-        raise PolicyError([Fault(file, 1, 1, "", f"YAML: {first}")]) from None
+        raise PolicyError([Fault(file, 1, 1, "YAML", first)]) from None
 
 
 class _Builder:

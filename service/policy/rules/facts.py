@@ -101,7 +101,7 @@ def read_facts(document: Mapping[str, Any], vocabulary: Vocabulary) -> Facts:
     try:
         facts = Facts.of(document)
     except ValidationError as fault:
-        raise FactsError([(".".join(map(str, error["loc"])), error["msg"]) for error in fault.errors()]) from None
+        raise FactsError([(_path_of(dict(error)), str(error["msg"])) for error in fault.errors()]) from None
     if errors := [
         (path, unknown_word(vocabulary, AXES[key], word))
         for path, key, word in facts.words()
@@ -109,6 +109,12 @@ def read_facts(document: Mapping[str, Any], vocabulary: Vocabulary) -> Facts:
     ]:
         raise FactsError(errors)
     return facts
+
+
+def _path_of(error: dict[str, Any]) -> str:
+    """Return where an error is; of one between values, the key that it is about."""
+    path = ".".join(map(str, error["loc"]))
+    return path or (str(error["type"]) if error["type"] in Facts.model_fields else "facts")
 
 
 def unknown_word(vocabulary: Vocabulary, axis: str, word: str) -> str:
