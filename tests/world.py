@@ -114,11 +114,11 @@ class World:
         now = self.now()
         given: dict[str, Any] = {
             "unit_id": unit, "dataset_id": dataset, "application_id": new_id(now), "columns": columns, "row_filter": {},
-            "delivery": ["download", "api"], "purpose": "analytics.operations", "dataset_version": 1, "by": "tests",
-            "rests_on": {"screening": "s", "lists": []}, "ends_at": now + timedelta(days=30), "now": now,
+            "delivery": ["download", "api"], "purpose": "analytics.operations", "dataset_version": 1,
+            "rests_on": {"screening": "s", "lists": []}, "ends_at": now + timedelta(days=30),
         }  # fmt: skip
         with db.writing() as session:
-            grant = grants.issue(session, **given | changes)
+            grant = grants.issue(session, grants.NewGrant(**given | changes), by="tests", now=now)
         assert grant_jobs.build_grant_view(grant.id)
         if unit == "firm-lake":
             with db.writing() as session:

@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from service.base.errors import NotAllowed, NotFound, Refusal, WrongState
+from service.base.errors import NotAllowed, NotFound, Refusal, SecondPersonRequired, WrongState
 from service.base.i18n import N_
 from service.base.roles import FIRM, Role
-from service.grants.rules import SecondPersonRequired, WrongDelivery
+from service.grants.rules import WrongDelivery
 
 
 class State(StrEnum):

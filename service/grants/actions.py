@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from service.audit.actions import record
+from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import Duplicate, NotFound, SecondPersonRequired, WrongState
 from service.base.i18n import N_
@@ -25,55 +26,63 @@ SAME_PERSON = N_("暂停由一人提出、另一人确认，两人不得为同�
 # ---- issuing --------------------------------------------------------------------------------------------------------
 
 
-def issue(
-    session: Session,
-    *,
-    unit_id: str,
-    dataset_id: str,
-    application_id: str,
-    columns: Sequence[str],
-    row_filter: Mapping[str, Any],
-    delivery: Sequence[str],
-    purpose: str,
-    ends_at: datetime,
-    dataset_version: int,
-    rests_on: Mapping[str, Any],
-    by: str,
-    now: datetime,
-    starts_at: datetime | None = None,
-    transforms: Sequence[Mapping[str, Any]] = (),
-) -> Grant:
-    """Issue a grant that begins at `starts_at` (now when None).
+@dataclass(frozen=True, slots=True)
+class NewGrant:
+    """What is to be granted, from `starts_at` (None: from now) up to but not including `ends_at`.
 
-    `rests_on` names the screening and the list digests of the verdict that allowed it.  Raises Duplicate when the
-    application has won this dataset already, NotEnforceable when a way out or a transform is not built, ValueError
-    (BadRecipe) when the grant could not be turned into a view: such a grant must not come into being.
+    `rests_on` names the screening and the list digests of the verdict that allowed it.
     """
-    if not rests_on.get("screening") or "lists" not in rests_on:
-        raise ValueError("a grant rests on a stored screening and its lists")
-    if missing := rules.unenforceable(delivery, transforms):
-        raise NotEnforceable(what=", ".join(missing))
-    begin = starts_at or now
-    if not delivery or ends_at <= begin or ends_at <= now:
-        raise ValueError("a grant has a way out, and an end that lies ahead and after its beginning")
-    if store.of_application(session, application_id, dataset_id):
+
+    unit_id: str
+    dataset_id: str
+    application_id: str
+    columns: Sequence[str]
+    row_filter: Mapping[str, Any]
+    delivery: Sequence[str]
+    purpose: str
+    ends_at: datetime
+    dataset_version: int
+    rests_on: Mapping[str, Any]
+    starts_at: datetime | None = None
+    transforms: Sequence[Mapping[str, Any]] = ()
+
+
+def issue(session: Session, wanted: NewGrant, *, by: str, now: datetime) -> Grant:
+    """Issue a grant and return it.
+
+    Raises Duplicate when the application has won this dataset already, NotEnforceable when a way out or a transform is
+    not built, ValueError (BadRecipe) when the grant could not be turned into a view: such a grant must not come into
+    being.
+    """
+    begin = wanted.starts_at or now
+    _demand_issuable(wanted, begin, now)
+    if store.of_application(session, wanted.application_id, wanted.dataset_id):
         raise Duplicate()
+    recipe = _recipe(session, wanted.dataset_id, wanted.dataset_version, wanted.columns, wanted.row_filter)
     grant = Grant(
-        id=new_id(now), unit_id=unit_id, dataset_id=dataset_id, application_id=application_id, columns=list(columns),
-        row_filter=dict(row_filter), transforms=[dict(step) for step in transforms], delivery=list(delivery),
-        purpose=purpose, starts_at=begin, ends_at=ends_at, dataset_version=dataset_version, rests_on=dict(rests_on),
-        semantics={}, created_at=now,
+        id=new_id(now), unit_id=wanted.unit_id, dataset_id=wanted.dataset_id, application_id=wanted.application_id,
+        columns=list(wanted.columns), semantics=dict(zip(recipe.columns, recipe.semantics, strict=True)),
+        row_filter=dict(wanted.row_filter), transforms=[dict(step) for step in wanted.transforms],
+        delivery=list(wanted.delivery), purpose=wanted.purpose, starts_at=begin, ends_at=wanted.ends_at,
+        dataset_version=wanted.dataset_version, rests_on=dict(wanted.rests_on), created_at=now,
     )  # fmt: skip
-    recipe = _recipe(session, dataset_id, dataset_version, columns, row_filter)
-    grant.semantics = dict(zip(recipe.columns, recipe.semantics, strict=True))
     session.add(grant)
     _record(
-        session, grant, "grant:issue", by=by, now=now, application=application_id, dataset=dataset_id,
-        dataset_version=dataset_version, recipe=recipe.digest(), screening=rests_on["screening"], unit=unit_id,
-        delivery=list(delivery), ends_at=ends_at.astimezone(UTC).isoformat(),
+        session, grant, "grant:issue", by=by, now=now, application=grant.application_id, dataset=grant.dataset_id,
+        dataset_version=grant.dataset_version, recipe=recipe.digest(), screening=wanted.rests_on["screening"],
+        unit=grant.unit_id, delivery=grant.delivery, ends_at=wanted.ends_at.astimezone(UTC).isoformat(),
     )  # fmt: skip
-    _tell_unit(session, grant, "grant-issued", now=now, day=rules.last_day(ends_at).isoformat())
+    _tell_unit(session, grant, "grant-issued", now=now, day=last_day(wanted.ends_at).isoformat())
     return grant
+
+
+def _demand_issuable(wanted: NewGrant, begin: datetime, now: datetime) -> None:
+    if not wanted.rests_on.get("screening") or "lists" not in wanted.rests_on:
+        raise ValueError("a grant rests on a stored screening and its lists")
+    if missing := rules.unenforceable(wanted.delivery, wanted.transforms):
+        raise NotEnforceable(what=", ".join(missing))
+    if not wanted.delivery or wanted.ends_at <= begin or wanted.ends_at <= now:
+        raise ValueError("a grant has a way out, and an end that lies ahead and after its beginning")
 
 
 def recipe_of(session: Session, grant: Grant) -> Recipe:
@@ -159,7 +168,7 @@ def remind(session: Session, grant: Grant, *, days: int, now: datetime) -> bool:
     """Tell the unit that its grant ends within `days` days; False when another replica has done so."""
     if not store.claim_reminder(session, grant.id, days=days, now=now):
         return False
-    _tell_unit(session, grant, "grant-ends", now=now, days=days, day=rules.last_day(grant.ends_at).isoformat())
+    _tell_unit(session, grant, "grant-ends", now=now, days=days, day=last_day(grant.ends_at).isoformat())
     return True
 
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
 from service.base.access import FIRM, OFFICERS, Caller, Role, caller, requires
-from service.base.beijing import BEIJING
+from service.base.beijing import BEIJING, last_day
 from service.base.db import Session
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
@@ -111,7 +111,7 @@ def _document(grant: Grant, held: Suspension | None, *, now: datetime) -> dict[s
         "dataset_version": grant.dataset_version,
         "starts_at": _instant(grant.starts_at),
         "ends_at": _instant(grant.ends_at),
-        "last_day": rules.last_day(grant.ends_at).isoformat(),
+        "last_day": last_day(grant.ends_at).isoformat(),
         "standing": str(rules.standing(grant, suspended=held is not None, now=now)),
         "suspension": _suspension(held) if held else None,
         "version": grant.version,

@@ -9,11 +9,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from service.base.beijing import BEIJING, day_of
-from service.base.beijing import end_of_day as end_of_day
-from service.base.beijing import last_day as last_day
+from service.base.beijing import BEIJING, day_of, end_of_day, last_day
 from service.base.errors import Refusal, Unavailable
-from service.base.errors import SecondPersonRequired as SecondPersonRequired
 from service.base.i18n import N_
 from service.base.roles import Role
 

@@ -10,6 +10,7 @@ from service.applications import store as applications
 from service.applications.store import Work
 from service.base import blobs, clock, db, http
 from service.base.access import FIRM, OFFICERS, Role, caller, caller_or_none, requires
+from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import NotFound, Refusal
 from service.base.i18n import current
@@ -220,7 +221,7 @@ def _entry(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
         "unit": one.unit,
         "dataset": one.dataset,
         "standing": _standing(session, one, now=now),
-        "last_day": grant_rules.last_day(one.grant.ends_at),
+        "last_day": last_day(one.grant.ends_at),
     }
 
 

@@ -1,11 +1,11 @@
 """Judging requests, keeping what was judged, and publishing the lists' editions."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from service.audit.actions import record
-from service.base.clock import beijing_date
+from service.base.beijing import beijing_date, day_of
 from service.base.db import Session, insert_or_ignore
 from service.base.ids import new_id
 from service.screening import engine, store
@@ -130,5 +130,5 @@ def lists_for(key_domain: str, *, now: datetime) -> list[dict[str, Any]]:
     return [
         {"id": edition.id, "edition": edition.edition, "domain": edition.domain, "digest": edition.digest}
         for edition in engine.editions()
-        if edition.domain in ("common", key_domain) and edition.effective.holds(date.fromisoformat(beijing_date(now)))
+        if edition.domain in ("common", key_domain) and edition.effective.holds(day_of(now))
     ]

@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
 from service.base.access import Role, requires
+from service.base.beijing import day_of, last_day
 from service.base.errors import NotFound
 from service.base.i18n import current, format_date, gettext
-from service.policy.rules.calendar import last_day
 from service.screening import engine, store
 from service.screening.rules import DOMAINS, FACTS, PROVENANCE_WORDS, seal_of
 from service.screening.tables import ListEdition
@@ -27,6 +27,7 @@ def words() -> dict[str, object]:
         "obligation_label": obligation_label,
         "fact_label": fact_label,
         "evidence_label": evidence_label,
+        "rule_path": rule_path,
         "seal_of": seal_of,
         "deadline": deadline,
     }
@@ -61,12 +62,18 @@ def evidence_label(evidence: str) -> str:
     return gettext("%(fact)s：%(value)s", fact=gettext(FACTS[key]), value=engine.fact_value(key, value, current()))
 
 
+def rule_path(rule: Mapping[str, Any]) -> str:
+    """Return where a rule of a verdict stands in its list; empty for one that stands in none."""
+    domain = str(rule.get("list") or "").rpartition(".")[2]
+    return f"/negative-lists/{domain}#{rule['id']}" if domain in DOMAINS else ""
+
+
 @pages.get("/negative-lists")
 @requires(Role.PUBLIC)
 def index() -> ResponseReturnValue:
     """List the domains with the editions in force today."""
     with db.reading() as session:
-        today = _today(clock.now(session))
+        today = day_of(clock.now(session))
         editions = [edition for edition in store.editions(session) if _in_force(edition, today)]
     return http.page("screening/lists.html", editions=_by_domain(editions), domains=DOMAINS)
 
@@ -78,17 +85,13 @@ def show(domain: str) -> ResponseReturnValue:
     if domain not in DOMAINS:
         raise NotFound()
     with db.reading() as session:
-        today = _today(clock.now(session))
+        today = day_of(clock.now(session))
         editions = [edition for edition in store.editions(session) if edition.domain == domain]
     now = [edition for edition in editions if _in_force(edition, today)]
     others = [edition for edition in editions if edition not in now]
     return http.page(
         "screening/list.html", domain=DOMAINS[domain], editions=now, others=others, provenance=PROVENANCE_WORDS
     )
-
-
-def _today(now: Any) -> date:
-    return date.fromisoformat(clock.beijing_date(now))
 
 
 def _in_force(edition: ListEdition, today: date) -> bool:

@@ -15,9 +15,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from service.audit.tables import Event
 from service.base import blobs, db
-from service.base.errors import NotFound, WrongState
+from service.base.beijing import end_of_day
+from service.base.errors import NotFound, SecondPersonRequired, WrongState
 from service.grants import actions, rules, store
-from service.grants.rules import GrantStanding, SecondPersonRequired
+from service.grants.rules import GrantStanding
 from service.migrations import load_tables
 from tests.store import granted
 
@@ -76,7 +77,7 @@ class GrantMachine(RuleBasedStateMachine):
         if len(self.models) == 3:
             return multiple()
         starts_at = self.now + timedelta(days=delay)
-        ends_at = rules.end_of_day(starts_at.date() + timedelta(days=days))
+        ends_at = end_of_day(starts_at.date() + timedelta(days=days))
         with db.writing() as session:
             grant = granted.issue(
                 session, now=self.now, application=f"a{len(self.models)}", starts_at=starts_at, ends_at=ends_at

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.base.beijing import end_of_day, last_day
 from service.base.roles import Role
 from service.grants import rules
 from service.grants.rules import BadRecipe, Described, GrantStanding
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-END = rules.end_of_day(date(2026, 11, 30))
+END = end_of_day(date(2026, 11, 30))
 SECOND = timedelta(seconds=1)
 
 
@@ -28,8 +29,8 @@ class AGrant:
 
 
 def test_a_grant_through_a_day_ends_at_its_24_00_in_beijing():
-    assert rules.end_of_day(date(2026, 11, 30)).astimezone(UTC) == datetime(2026, 11, 30, 16, tzinfo=UTC)
-    assert rules.last_day(END) == date(2026, 11, 30)
+    assert end_of_day(date(2026, 11, 30)).astimezone(UTC) == datetime(2026, 11, 30, 16, tzinfo=UTC)
+    assert last_day(END) == date(2026, 11, 30)
 
 
 @pytest.mark.parametrize(
@@ -104,13 +105,13 @@ def test_only_the_authority_and_the_sources_own_stewards_oversee_a_grant(roles, 
 def test_a_suspension_is_to_be_confirmed_by_the_end_of_the_next_working_day():
     friday = datetime(2026, 11, 27, 2, tzinfo=UTC)
     due = rules.confirmation_due(friday, works=lambda day: day.weekday() < 5)
-    assert due == rules.end_of_day(date(2026, 11, 30))
+    assert due == end_of_day(date(2026, 11, 30))
 
 
 def test_a_suspension_late_in_the_evening_counts_from_its_beijing_day():
     sunday_in_utc = datetime(2026, 11, 29, 17, tzinfo=UTC)  # Monday 01:00 in Beijing
     due = rules.confirmation_due(sunday_in_utc, works=lambda day: day.weekday() < 5)
-    assert due == rules.end_of_day(date(2026, 12, 1))
+    assert due == end_of_day(date(2026, 12, 1))
 
 
 # ---- recipes --------------------------------------------------------------------------------------------------------

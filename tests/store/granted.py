@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from service.base import blobs, db
+from service.base.beijing import end_of_day
 from service.base.roles import Role
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.grants import actions, engine
-from service.grants.rules import end_of_day
 from service.grants.tables import Grant
 from service.people.tables import Person, PersonRole, Unit
 
@@ -114,7 +114,7 @@ def issue(
     values: dict[str, Any] = {
         "unit_id": "firm", "dataset_id": DATASET, "application_id": application, "columns": columns, "row_filter": {},
         "delivery": ["download", "api"], "purpose": "analysis", "dataset_version": 1,
-        "rests_on": {"screening": "s1", "lists": ["0" * 64], "agreement": "1" * 64}, "by": "manager", "now": now,
+        "rests_on": {"screening": "s1", "lists": ["0" * 64], "agreement": "1" * 64},
         "ends_at": end_of_day((now + timedelta(hours=8)).date() + timedelta(days=days - 1)),
     }  # fmt: skip
-    return actions.issue(session, **values | changes)
+    return actions.issue(session, actions.NewGrant(**values | changes), by="manager", now=now)

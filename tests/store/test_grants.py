@@ -8,9 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from service.audit.tables import Event
 from service.base import clock, db
-from service.base.errors import Changed, Duplicate, NotFound, WrongState
+from service.base.errors import Changed, Duplicate, NotFound, SecondPersonRequired, WrongState
 from service.grants import actions, jobs, rules, store
-from service.grants.rules import BadRecipe, NotEnforceable, SecondPersonRequired
+from service.grants.rules import BadRecipe, NotEnforceable
 from service.grants.tables import Suspension
 from service.notices.tables import Outbox
 from tests.store import granted

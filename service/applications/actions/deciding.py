@@ -18,11 +18,12 @@ from service.applications.actions.parts import (
     tell_holder,
     tell_unit,
 )
-from service.applications.actions.reading import agreement_of, ask_of, day_of, iso, subject, visible
+from service.applications.actions.reading import agreement_of, ask_of, iso, subject, visible
 from service.applications.rules import Actor, State, Verb
 from service.applications.tables import Agreement, Application, Decision
 from service.audit.actions import record
 from service.audit.rules import salted
+from service.base.beijing import day_of, end_of_day
 from service.base.db import Session
 from service.base.errors import Invalid, NotAllowed, Refusal
 from service.base.forms import one_line
@@ -33,7 +34,7 @@ from service.catalogue import store as catalogue
 from service.catalogue.rules import DatasetState, Openness
 from service.catalogue.tables import Dataset
 from service.grants import actions as grants
-from service.grants.rules import DELIVERIES, end_of_day
+from service.grants.rules import DELIVERIES
 from service.grants.tables import Grant
 from service.people import store as people
 from service.people.rules import UnitUnverified
@@ -270,21 +271,19 @@ def _issue(
     session: Session, application: Application, agreement: Agreement, judged: Judged, *, by: Actor, now: datetime
 ) -> Grant:
     assert application.ends_on is not None
-    return grants.issue(
-        session,
+    wanted = grants.NewGrant(
         unit_id=application.unit_id,
         dataset_id=application.dataset_id,
         application_id=application.id,
-        columns=list(application.columns),
+        columns=application.columns,
         row_filter=_row_filter(application),
         delivery=[application.delivery],
         purpose=application.purpose,
         ends_at=end_of_day(application.ends_on),
         dataset_version=catalogue.latest(session, application.dataset_id).number,
         rests_on={"screening": judged.id, "lists": list(judged.digests), "agreement": agreement.digest},
-        by=by.person_id,
-        now=now,
     )
+    return grants.issue(session, wanted, by=by.person_id, now=now)
 
 
 def _row_filter(application: Application) -> dict[str, Any]:

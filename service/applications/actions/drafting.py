@@ -7,10 +7,10 @@ from typing import Any
 
 from service.applications import forms, rules, store
 from service.applications.actions.parts import enter, note, own_case, position, take, tell, tell_holder, tell_unit
-from service.applications.actions.reading import ask_of, checked, day_of, subject
+from service.applications.actions.reading import ask_of, checked, subject
 from service.applications.rules import Actor, Position, Request, State, Verb
 from service.applications.tables import Application
-from service.base.clock import BEIJING
+from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.errors import Duplicate, Invalid, Refusal, WrongState
 from service.base.i18n import N_
@@ -86,7 +86,7 @@ def submit(session: Session, id: str, *, by: Actor, now: datetime, seen: int | N
     ask = ask_of(application, dataset, now=now)
     judged = screening.screen(session, ask, subject=subject(id), moment="submit", now=now)
     if application.number is None:
-        year = now.astimezone(BEIJING).year
+        year = day_of(now).year
         application.number = f"SQ-{year}-{store.next_number(session, year):06d}"
     application.submitted_at, application.screening_id = now, judged.id
     application.route = judging.route(judged.facts, judged.verdict)

@@ -8,7 +8,7 @@ from service.applications import forms, rules, store
 from service.applications.forms import Checked
 from service.applications.rules import Actor, Frame, Snapshot, State
 from service.applications.tables import Agreement, Application
-from service.base.clock import beijing_date
+from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.errors import NotFound
 from service.base.i18n import gettext
@@ -34,11 +34,6 @@ def agreement_of(session: Session, application: Application) -> Agreement:
     if found is None:
         raise NotFound()
     return found
-
-
-def day_of(at: datetime) -> date:
-    """Return the Beijing day of an instant."""
-    return date.fromisoformat(beijing_date(at))
 
 
 def frame_of(session: Session, dataset: Dataset, *, now: datetime) -> Frame:

@@ -9,7 +9,6 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from service.base.beijing import day_of, end_of_day
-from service.base.beijing import last_day as last_day
 from service.policy.rules.models import Model, Text
 
 # Statutory days with a fixed solar date: all that is known of a year without a file.
