@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service.base import access, blobs, cache, clock, db, http, i18n, log, processes
+from service.base import access, blobs, cache, clock, db, http, i18n, log, processes, state
 from service.base.access import Role, caller_or_none, requires
 from service.base.settings import BadSetting, Settings, resource_dir
 from service.home.jobs import demo_accounts
@@ -77,9 +77,17 @@ def connect(settings: Settings) -> None:
             connect_to(url)
         except Exception as fault:  # whatever the library behind it raises; its text may hold the URL's password
             raise BadSetting(name, type(fault).__name__) from None
-    if settings.demo:
+    if settings.demo and settings.now:
+        _demand_demo()
         clock.set_shift(clock.parse_shift(settings.now, at=clock.system_now()))
     policy.use(policy.load(settings.policies or resource_dir("policies")))
+
+
+def _demand_demo() -> None:
+    """Raise ValueError unless the connected database was made by the demo: no setting moves a service's clock."""
+    with db.reading() as session:
+        if not state.made_by_demo(session):
+            raise ValueError("QIANTANG_NOW moves the clock of a demo only")
 
 
 def from_environment() -> Flask:

@@ -89,6 +89,12 @@ def test_demo_is_not_for_the_world(home):
         application.connect(Settings(home=home, base_url="https://data.example.org", demo=True))
 
 
+def test_no_setting_moves_the_clock_of_a_service(home):
+    """Whoever starts the application by another server, or its jobs alone, has the environment but not the demo."""
+    with pytest.raises(ValueError, match="demo only"):
+        application.connect(Settings(home=home, demo=True, now="+P400D"))
+
+
 def test_demo_brings_no_accounts_into_a_service_that_it_did_not_make(home):
     with db.writing() as session:
         now = clock.now(session)
