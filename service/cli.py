@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from service import app as application
 from service.audit.commands import audit
-from service.base import clock, db, i18n, processes
+from service.base import clock, db, i18n, processes, terminal
 from service.base.settings import BadSetting, Settings
 from service.catalogue.commands import datasets
 from service.home import jobs as home_jobs
@@ -25,10 +25,14 @@ from service.screening.commands import impact, publish, replay
 
 
 class Bilingual(click.Group):
-    """Messages come in the terminal's language; help texts give both.
+    """Messages and help come in the terminal's language; help gives both where that is neither Chinese nor English.
 
     What keeps any command from its work (broken policies, no database) ends it with its sentence, not with a trace.
     """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        with terminal.help_in(self, terminal.language(os.environ)):
+            return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         tags = [os.environ.get(name, "").replace("_", "-") for name in ("LC_ALL", "LC_MESSAGES", "LANG")]
