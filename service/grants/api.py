@@ -27,7 +27,7 @@ def index() -> ResponseReturnValue:
     """List the grants that the caller may know of, the one that ends last first."""
     who = caller()
     with db.reading() as session:
-        found = _visible(session, who)
+        found = store.visible(session, who.roles, who.unit_id)
         held = store.open_suspensions(session, [grant.id for grant in found])
         now = clock.now(session)
     return http.json_answer({"grants": [_document(grant, held.get(grant.id), now=now) for grant in found]})
@@ -73,21 +73,12 @@ def lift(grant_id: str) -> ResponseReturnValue:
         return _answer(session, store.grant(session, grant_id))
 
 
-def _visible(session: Session, who: Caller) -> list[Grant]:
-    if who.has(Role.AUTHORITY, Role.AUDITOR):
-        return list(store.of_source(session, None))
-    if who.has(Role.STEWARD):
-        return list(store.of_source(session, who.unit_id))
-    return list(store.of_unit(session, who.unit_id))
-
-
 def _known(session: Session, grant_id: str, who: Caller) -> Grant:
     grant = store.grant(session, grant_id)
-    if who.has(Role.AUTHORITY, Role.AUDITOR) or who.unit_id == grant.unit_id:
-        return grant
-    if who.has(Role.STEWARD) and catalogue.dataset(session, grant.dataset_id).source_unit_id == who.unit_id:
-        return grant
-    raise NotFound()
+    source = catalogue.dataset(session, grant.dataset_id).source_unit_id
+    if not rules.may_see(who.roles, unit_id=who.unit_id, source_unit_id=source, holder_unit_id=grant.unit_id):
+        raise NotFound()
+    return grant
 
 
 def _answer(session: Session, grant: Grant, status: int = 200) -> Response:

@@ -137,7 +137,17 @@ def unenforceable(delivery: Iterable[str], transforms: Iterable[Mapping[str, Any
     return ways + [f"transform={step.get('kind', '?')}" for step in transforms]
 
 
-# ---- suspension -----------------------------------------------------------------------------------------------------
+# ---- who may see and stop a grant -----------------------------------------------------------------------------------
+
+
+SEE_ALL = frozenset({Role.AUTHORITY, Role.AUDITOR})
+
+
+def may_see(roles: Collection[Role], *, unit_id: str, source_unit_id: str, holder_unit_id: str) -> bool:
+    """Whether a person of `unit_id` may know of a grant: its holder, the data's own steward, authority and auditor."""
+    if unit_id == holder_unit_id or SEE_ALL & set(roles):
+        return True
+    return Role.STEWARD in roles and unit_id == source_unit_id
 
 
 def may_oversee(roles: Collection[Role], *, unit_id: str, source_unit_id: str, holder_unit_id: str) -> bool:

@@ -1,16 +1,17 @@
 """SQL of grants and released views."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, update
+from sqlalchemy import exists, or_, true, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel.sql.expression import SelectOfScalar
 
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import Changed, NotFound
+from service.base.roles import Role
 from service.catalogue.tables import Dataset
-from service.grants.rules import ViewState
+from service.grants.rules import SEE_ALL, ViewState
 from service.grants.tables import Grant, ReleasedView, Reminder, Suspension
 
 # ---- grants ---------------------------------------------------------------------------------------------------------
@@ -53,13 +54,19 @@ def of_unit(session: Session, unit_id: str) -> Sequence[Grant]:
     ).all()
 
 
-def of_source(session: Session, source_unit_id: str | None, *, limit: int = 500) -> Sequence[Grant]:
-    """Return the grants on a source unit's datasets, on all datasets when None; the one that ends last first."""
-    query = select(Grant).order_by(col(Grant.ends_at).desc(), col(Grant.id)).limit(limit)
-    if source_unit_id is not None:
-        mine = select(Dataset.id).where(Dataset.source_unit_id == source_unit_id)
-        query = query.where(col(Grant.dataset_id).in_(mine))
-    return session.exec(query).all()
+def visible(session: Session, roles: Collection[Role], unit_id: str, *, limit: int = 500) -> Sequence[Grant]:
+    """Return the grants that a person may know of, the one that ends last first."""
+    query = select(Grant).where(seen_by(roles, unit_id)).order_by(col(Grant.ends_at).desc(), col(Grant.id))
+    return session.exec(query.limit(limit)).all()
+
+
+def seen_by(roles: Collection[Role], unit_id: str) -> ColumnElement[bool]:
+    """Return `rules.may_see` as a condition on Grant, for lists."""
+    if SEE_ALL & set(roles):
+        return true()
+    own = col(Grant.unit_id) == unit_id
+    sourced = select(Dataset.id).where(Dataset.source_unit_id == unit_id)
+    return or_(own, col(Grant.dataset_id).in_(sourced)) if Role.STEWARD in roles else own
 
 
 def move(session: Session, found: Grant) -> int:

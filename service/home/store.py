@@ -1,6 +1,6 @@
 """Joins of nouns from several slices, for the pages that show them together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,9 @@ from sqlalchemy import func, update
 
 from service.applications.tables import Decision
 from service.base.db import Session, col, select
+from service.base.roles import Role
 from service.catalogue.tables import Dataset
+from service.grants import store as grants
 from service.grants.tables import Grant, Suspension
 from service.oauth.tables import Token
 from service.people.tables import LoginSession, Unit
@@ -46,19 +48,9 @@ def derived(session: Session, dataset_id: str) -> Sequence[Dataset]:
     ).all()
 
 
-def grants_of_unit(session: Session, unit_id: str) -> list[Granted]:
-    """Return a unit's grants, the one that ends last first."""
-    return _granted(session, Grant.unit_id == unit_id)
-
-
-def grants_of_source(session: Session, source_unit_id: str) -> list[Granted]:
-    """Return the grants on a source unit's datasets."""
-    return _granted(session, Dataset.source_unit_id == source_unit_id)
-
-
-def all_grants(session: Session) -> list[Granted]:
-    """Return all grants: for the authority and the auditor."""
-    return _granted(session, True)
+def grants_seen_by(session: Session, roles: Collection[Role], unit_id: str) -> list[Granted]:
+    """Return the grants that a person may know of, the one that ends last first."""
+    return _granted(session, grants.seen_by(roles, unit_id))
 
 
 def granted(session: Session, grant_id: str) -> Granted | None:

@@ -1,9 +1,10 @@
 """Pages that join nouns: home, dataset, grants, inbox, public register."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from service.applications import store as applications
@@ -24,6 +25,7 @@ from service.grants import store as grants
 from service.home import rules, store
 from service.home.store import Granted
 from service.oauth import store as clients
+from service.oauth.tables import Client
 from service.oauth.web import SCRIPTS, script_text
 from service.people import store as people
 from service.policy import engine as policy
@@ -65,12 +67,7 @@ def grant_list() -> ResponseReturnValue:
     who = caller()
     with db.reading() as session:
         now = clock.now(session)
-        if who.has(Role.AUTHORITY, Role.AUDITOR):
-            found = store.all_grants(session)
-        elif who.has(Role.STEWARD):
-            found = store.grants_of_source(session, who.unit_id)
-        else:
-            found = store.grants_of_unit(session, who.unit_id)
+        found = store.grants_seen_by(session, who.roles, who.unit_id)
         entries = [_entry(session, one, now=now) for one in found]
         return http.page("home/grants.html", grants=entries, officer=not who.has(*FIRM))
 
@@ -80,38 +77,10 @@ def grant_list() -> ResponseReturnValue:
 def grant(grant_id: str) -> ResponseReturnValue:
     """Show a grant: what may be read until when, systems, scripts, usage, suspension."""
     with db.reading() as session:
-        return grant_page(session, grant_id, {}, {})
-
-
-def grant_page(session: Session, grant_id: str, values: dict[str, str], errors: dict[str, str]) -> Response:
-    """Render a grant's page; NotFound for whoever may not know of it."""
-    who, now = caller(), clock.now(session)
-    one = store.granted(session, grant_id)
-    if one is None or not _may_see_grant(one):
-        raise NotFound()
-    own = who.unit_id == one.grant.unit_id
-    systems = clients.clients_of_grant(session, grant_id) if own else []
-    working = [system.id for system in systems if system.disabled_at is None]
-    case = applications.application(session, one.grant.application_id)
-    return http.page(
-        "home/grant.html",
-        **_entry(session, one, now=now),
-        state=_standing(session, one, now=now),
-        suspension=grants.open_suspension(session, grant_id),
-        purpose=_purpose(one.grant.purpose),
-        number=case.number,
-        view=grants.view_of(session, grant_id),
-        own=own,
-        clients=systems,
-        scripts=[(name, script_text(name, one.grant, working[-1] if working else None)) for name in SCRIPTS]
-        if own
-        else [],
-        totals=usage.totals_of_grant(session, grant_id),
-        usage=usage.usage_of_grant(session, grant_id),
-        may_suspend=_may_suspend(one),
-        values=values,
-        errors=errors,
-    )
+        one = store.granted(session, grant_id)
+        if one is None or not _may_see_grant(one):
+            raise NotFound()
+        return http.page("home/grant.html", **_grant_page(session, one, now=clock.now(session)))
 
 
 @pages.get("/inbox")
@@ -186,6 +155,26 @@ def _dataset_page(session: Session, found: Dataset, *, now: datetime) -> dict[st
     }
 
 
+def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
+    own = caller().unit_id == one.grant.unit_id
+    systems = clients.clients_of_grant(session, one.grant.id) if own else []
+    entry = _entry(session, one, now=now)
+    return {
+        **entry,
+        "state": entry["standing"],  # `standing` is the macro that shows it
+        "suspension": grants.open_suspension(session, one.grant.id),
+        "purpose": _purpose(one.grant.purpose),
+        "number": applications.application(session, one.grant.application_id).number,
+        "view": grants.view_of(session, one.grant.id),
+        "own": own,
+        "clients": systems,
+        "scripts": _scripts(one, systems) if own else [],
+        "totals": usage.totals_of_grant(session, one.grant.id),
+        "usage": usage.usage_of_grant(session, one.grant.id),
+        "may_suspend": _may_suspend(one),
+    }
+
+
 def _may_see_draft(found: Dataset) -> bool:
     who = caller_or_none()
     return who is not None and (
@@ -194,40 +183,37 @@ def _may_see_draft(found: Dataset) -> bool:
 
 
 def _may_see_grant(one: Granted) -> bool:
-    who = caller()
-    if who.has(Role.AUTHORITY, Role.AUDITOR) or who.unit_id == one.grant.unit_id:
-        return True
-    return who.has(Role.STEWARD) and who.unit_id == one.dataset.source_unit_id
+    return grant_rules.may_see(caller().roles, **_units(one))
 
 
 def _may_suspend(one: Granted) -> bool:
-    who = caller()
-    return grant_rules.may_oversee(
-        who.roles,
-        unit_id=who.unit_id,
-        source_unit_id=one.dataset.source_unit_id,
-        holder_unit_id=one.grant.unit_id,
-    )
+    return grant_rules.may_oversee(caller().roles, **_units(one))
 
 
-def _standing(session: Session, one: Granted, *, now: datetime) -> str:
-    suspended = grants.open_suspension(session, one.grant.id) is not None
-    return str(grant_rules.standing(one.grant, suspended=suspended, now=now))
+def _units(one: Granted) -> dict[str, str]:
+    """Return whose the caller, the grant and its data are."""
+    return {
+        "unit_id": caller().unit_id,
+        "source_unit_id": one.dataset.source_unit_id,
+        "holder_unit_id": one.grant.unit_id,
+    }
 
 
 def _entry(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
+    suspended = grants.open_suspension(session, one.grant.id) is not None
     return {
         "grant": one.grant,
         "unit": one.unit,
         "dataset": one.dataset,
-        "standing": _standing(session, one, now=now),
+        "standing": str(grant_rules.standing(one.grant, suspended=suspended, now=now)),
         "last_day": last_day(one.grant.ends_at),
     }
 
 
-def _scripts(one: Granted, systems: list[str]) -> list[tuple[str, str]]:
-    client = systems[-1] if systems else None
-    return [(name, script_text(name, one.grant, client)) for name in SCRIPTS]
+def _scripts(one: Granted, systems: Sequence[Client]) -> list[tuple[str, str]]:
+    """Return every script's name and text, for the unit's newest system that still works."""
+    working = [system.id for system in systems if system.disabled_at is None]
+    return [(name, script_text(name, one.grant, working[-1] if working else None)) for name in SCRIPTS]
 
 
 def _purpose(code: str) -> str:

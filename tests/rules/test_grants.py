@@ -102,6 +102,22 @@ def test_only_the_authority_and_the_sources_own_stewards_oversee_a_grant(roles, 
     assert rules.may_oversee(roles, unit_id=unit, source_unit_id="source", holder_unit_id="firm") is may
 
 
+@pytest.mark.parametrize(
+    ("roles", "unit", "may"),
+    [
+        ({Role.AUTHORITY}, "bureau", True),
+        ({Role.AUDITOR}, "bureau", True),
+        ({Role.APPLICANT}, "firm", True),
+        ({Role.MANAGER}, "rival", False),
+        ({Role.STEWARD}, "source", True),
+        ({Role.STEWARD}, "other", False),
+        ({Role.OPERATOR}, "bureau", False),
+    ],
+)
+def test_a_grant_is_known_to_its_holder_its_source_the_authority_and_the_auditor(roles, unit, may):
+    assert rules.may_see(roles, unit_id=unit, source_unit_id="source", holder_unit_id="firm") is may
+
+
 def test_a_suspension_is_to_be_confirmed_by_the_end_of_the_next_working_day():
     friday = datetime(2026, 11, 27, 2, tzinfo=UTC)
     due = rules.confirmation_due(friday, works=lambda day: day.weekday() < 5)
