@@ -97,6 +97,7 @@ def from_environment() -> Flask:
     p99 from 46 ms to 4 ms.
     """
     processes.end_with_maker()
+    processes.distrust_folder()
     app = create_app()
     gc.collect()
     gc.freeze()

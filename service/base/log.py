@@ -31,6 +31,20 @@ def mask(text: str) -> str:
     return text
 
 
+def _masked(value: object, name: str = "") -> object:
+    """Return a field masked, part by part: masked as one text, a line could lose a quote and be JSON no longer."""
+    if isinstance(value, dict):
+        return {str(key): _masked(part, str(key)) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_masked(part) for part in value]
+    if value is None or isinstance(value, bool | float):
+        return value
+    if re.fullmatch(NAMES, name, re.IGNORECASE):
+        return "***"
+    text = str(value)
+    return value if isinstance(value, int) and mask(text) == text else mask(text)
+
+
 class JsonLines(logging.Formatter):
     """Formats a record as one JSON object: at, level, logger, request, message, and its extra fields."""
 
@@ -40,12 +54,12 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "request": request_id.get() or None,
-            "message": mask(record.getMessage()),
+            "message": record.getMessage(),
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["error"] = mask(self.formatException(record.exc_info))
-        return mask(json.dumps(line, ensure_ascii=False, default=str))
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(_masked(line), ensure_ascii=False)
 
 
 def configure(level: str) -> None:

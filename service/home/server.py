@@ -79,7 +79,7 @@ def port_of(base_url: str) -> int:
 @contextmanager
 def jobs_running() -> Iterator[None]:
     """Keep one jobs child running until the block ends."""
-    keeper = JobsKeeper([sys.executable, "-m", "service.cli", "jobs", "--parent", str(os.getpid())])
+    keeper = JobsKeeper([sys.executable, "-P", "-m", "service.cli", "jobs", "--parent", str(os.getpid())])
     keeper.start()
     try:
         yield

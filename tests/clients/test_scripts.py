@@ -48,10 +48,16 @@ def paged(world: World) -> str:
 
 
 @pytest.fixture
-def site(world: World, paged: str) -> Iterator[Running]:
-    """The world, served by a process of its own."""
-    with running.serving(world.settings.home, {}) as served:
+def site(world: World, paged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    """The world, served by a process of its own from a folder where somebody has saved our scripts."""
+    started_in = tmp_path / "started"
+    started_in.mkdir()
+    for name in ("pandas.py", "duckdb.py", "oauthlib.py", "requests.py"):
+        (started_in / name).write_text("raise SystemExit('a script ran inside the service')\n")
+    monkeypatch.chdir(started_in)
+    with running.serving(world.settings.home, {"PYTHONSAFEPATH": "1"}) as served:
         yield served
+    assert "inside the service" not in served.log.read_text(encoding="utf-8")
 
 
 def enter(site: Running, login: str) -> requests.Session:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import pytest
 
@@ -43,3 +44,22 @@ def test_a_line_is_one_json_object_with_the_request_s_id():
     parsed = json.loads(line)
     assert parsed["request"] == "r-1"
     assert PHONE not in line
+
+
+def test_a_line_stays_json_whatever_is_masked_in_it():
+    try:
+        raise KeyError("QIANTANG")
+    except KeyError:
+        failed = sys.exc_info()
+    fields = {
+        "code": 'SECRET = os.environ["NAME"]',
+        "secret": "a b",
+        "phone": int(PHONE),
+        "rows": 7,
+        "deep": [{"token": "x"}],
+    }
+    record = logging.LogRecord("http", logging.ERROR, __file__, 1, 'password = "a\\" b', (), failed)
+    record.fields = fields
+    line = json.loads(JsonLines().format(record))
+    assert (line["secret"], line["phone"], line["rows"], line["deep"]) == ("***", "***", 7, [{"token": "***"}])
+    assert "KeyError" in line["error"] and "os.environ" not in line["code"]
