@@ -31,20 +31,20 @@ KINDS: dict[str, Kind] = {
         "/applications/%(application)s",
     ),
     "application-received": Kind(
-        N_("申请 %(number)s 已收到（%(dataset)s），回执见申请页面。"), "/applications/%(application)s"
+        N_("申请 %(number)s 已收到：%(dataset)s。回执见申请页面。"), "/applications/%(application)s"
     ),
     "application-returned": Kind(
-        N_("申请 %(number)s 被退回补正（%(dataset)s），理由见申请页面。"), "/applications/%(application)s"
+        N_("申请 %(number)s 被退回补正：%(dataset)s。理由见申请页面。"), "/applications/%(application)s"
     ),
     "application-approved": Kind(
-        N_("申请 %(number)s 已获同意（%(dataset)s），请由本单位管理员签署使用协议；签署前不产生授权。"),
+        N_("申请 %(number)s 已获同意：%(dataset)s。请由本单位管理员签署使用协议；签署前不产生授权。"),
         "/applications/%(application)s",
     ),
     "application-refused": Kind(
-        N_("申请 %(number)s 不予开放（%(dataset)s），理由和条款见申请页面。"), "/applications/%(application)s"
+        N_("申请 %(number)s 不予开放：%(dataset)s。理由和条款见申请页面。"), "/applications/%(application)s"
     ),
     "application-withdrawn": Kind(
-        N_("申请 %(number)s 已由申请单位撤回（%(dataset)s）。"), "/applications/%(application)s"
+        N_("申请 %(number)s 已由申请单位撤回：%(dataset)s。"), "/applications/%(application)s"
     ),
     "unit-confirmed": Kind(N_("本单位的证明材料已核验，现在可以取得数据使用授权。"), "/account"),
     "unit-registered": Kind(N_("有新的申请单位待核验：%(unit)s。"), "/units"),
