@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
+from sqlalchemy.exc import DatabaseError
 
 from service import app as application
 from service.audit.commands import audit
@@ -22,6 +23,20 @@ from service.policy.commands import policy
 from service.policy.engine import PolicyError
 from service.scheduler import run_jobs
 from service.screening.commands import impact, publish, replay
+
+MIGRATE_FIRST = "数据库结构不是当前版本，请先运行 / run first: qiantang migrate"
+
+
+def _unopened(fault: db.Unreachable) -> click.ClickException:
+    return click.ClickException(f"数据库无法打开 / the database cannot be opened: {fault}")
+
+
+def _not_migrated() -> bool:
+    """Whether a command failed because the database has not the tables of this version."""
+    try:
+        return behind()
+    except db.Unreachable as fault:
+        raise _unopened(fault) from None
 
 
 class Bilingual(click.Group):
@@ -47,7 +62,11 @@ class Bilingual(click.Group):
             told = [str(BadSetting(str(error["loc"][0]), error["msg"])) for error in fault.errors()]
             raise click.ClickException("\n".join(told)) from None
         except db.Unreachable as fault:
-            raise click.ClickException(f"数据库无法打开 / the database cannot be opened: {fault}") from None
+            raise _unopened(fault) from None
+        except DatabaseError:
+            if not _not_migrated():
+                raise
+            raise click.ClickException(MIGRATE_FIRST) from None
 
 
 @click.group(cls=Bilingual)
@@ -76,7 +95,7 @@ def run(host: str) -> None:
     _demand_port(host, settings)
     db.connect(settings.database_url)
     if behind():
-        raise click.ClickException("数据库结构不是当前版本，请先运行 / run first: qiantang migrate")
+        raise click.ClickException(MIGRATE_FIRST)
     if settings.secure and home_jobs.made_by_demo(settings):
         raise click.ClickException(f"{settings.home} 由 demo 生成，不得对外服务 / was made by demo: not for https")
     application.connect(settings)

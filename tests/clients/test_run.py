@@ -46,7 +46,7 @@ def _invoke(command: str, home: Path, **variables: str) -> Result:
     """Run a command that must not get as far as serving; what it puts into the environment is taken out again."""
     given = {"HOME": str(home), "PORT": str(running.free_port()), **variables}
     environment = {f"QIANTANG_{name}": given.get(name) for name in VARIABLES}
-    return CliRunner(env={"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}).invoke(main, [command], env=environment)
+    return CliRunner(env={"LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}).invoke(main, command.split(), env=environment)
 
 
 def _refused(result: Result, *words: str) -> None:
@@ -117,6 +117,14 @@ def test_run_on_https_requires_a_secret(home):
 
 def test_run_requires_a_migrated_database(tmp_path):
     result = _invoke("run", tmp_path / "new")
+    _refused(result, "qiantang migrate")
+    assert result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", ["people role somebody", "audit verify", "policy replay", "datasets publish x"])
+def test_a_command_on_a_database_without_tables_says_what_to_run_first(tmp_path, words):
+    (tmp_path / "new").mkdir()
+    result = _invoke(words, tmp_path / "new")
     _refused(result, "qiantang migrate")
     assert result.output.count("\n") == 1
 
