@@ -424,6 +424,18 @@ def test_a_suspension_cuts_a_file_that_is_on_its_way(world, monkeypatch):
     assert (size, whole) == (received, 0)
 
 
+def test_a_view_that_was_replaced_cuts_a_granted_file_and_no_open_one(world, monkeypatch):
+    monkeypatch.setattr(api, "CHUNK", 1 << 14)
+    monkeypatch.setattr(api, "RECHECK", 1 << 16)
+    granted, public = world.file(world.token()), world.get("/api/v1/datasets/exchange-rates/files/data.csv")
+    parts, others = granted.iter_encoded(), public.iter_encoded()
+    next(parts), next(others)
+    world.change("update releasedview set id = 'new-' || substr(id, 1, 20)")
+    with pytest.raises(ConnectionAbortedError):
+        list(parts)
+    assert sum(map(len, others)) + (1 << 14) == int(public.headers["Content-Length"])
+
+
 def test_a_reader_who_leaves_is_charged_for_what_was_sent(world, monkeypatch):
     monkeypatch.setattr(api, "CHUNK", 1 << 14)
     answer = world.file(world.token())
