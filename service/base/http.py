@@ -72,8 +72,14 @@ def cookie_name(given: Settings) -> str:
 
 
 def page(template: str, status: int = 200, **context: Any) -> Response:
-    """Render a page.  A page made for somebody is never kept by a cache on the way."""
+    """Render a page.  A page made for somebody is never kept by a cache on the way.
+
+    A form that is shown again carries the slug of what stood in its way: that of `refusal`, else `invalid` at 422.
+    """
     answer = make_response(render_template(template, **context), status)
+    refusal = context.get("refusal")
+    if isinstance(refusal, Refusal) or status == Invalid.status:
+        answer.headers["Qiantang-Problem"] = refusal.code if isinstance(refusal, Refusal) else Invalid.code
     answer.headers.setdefault("Cache-Control", "private, no-store" if g.get("caller") else "private, no-cache")
     return answer
 

@@ -21,7 +21,7 @@ ACTIONS = ("read",)
 TOKEN_PREFIX = "qta_"
 SECRET_PREFIX = "qts_"
 LIFETIME = timedelta(hours=1)
-DETAIL_FIELDS = frozenset({"type", "identifier", "actions", "locations", "columns"})
+DETAIL_FIELDS = frozenset({"type", "identifier", "actions", "locations", "columns", "grant"})
 MAX_DETAILS = 8192  # characters of the parameter
 CLIENT_ID = re.compile(r"c-[0-9a-z]{26}")
 
@@ -157,13 +157,18 @@ def narrowed(parameter: str | None, usable: Sequence[Usable], *, location: str) 
     wanted = _details(parameter)
     chosen: list[Usable] = []
     for detail in wanted:
-        matching = [grant for grant in usable if grant.dataset_id == detail["identifier"]]
+        matching = [grant for grant in usable if _meant(grant, detail)]
         _demand(bool(matching), "no live grant on that identifier")
         _demand(set(detail.get("locations", [location])) <= {location}, "unknown location")
         wanted_columns = set(detail.get("columns", []))
         _demand(all(wanted_columns <= set(grant.columns) for grant in matching), "a column is not granted")
         chosen += [grant for grant in matching if grant not in chosen]
     return tuple(chosen)
+
+
+def _meant(grant: Usable, detail: Mapping[str, Any]) -> bool:
+    """Whether a detail means this grant: by its dataset and, as our own echo names it, by its id."""
+    return grant.dataset_id == detail["identifier"] and detail.get("grant", grant.grant_id) == grant.grant_id
 
 
 def _details(parameter: str) -> list[dict[str, Any]]:

@@ -164,6 +164,14 @@ def test_a_session_ends_after_thirty_minutes_without_a_request(firm):
     assert firm.get("/account").location == "/login?next=/account"
 
 
+def test_a_form_that_is_shown_again_names_what_stood_in_its_way(visitor):
+    empty = visitor.post("/login", data={})
+    assert (empty.status_code, empty.headers["Qiantang-Problem"]) == (422, "invalid")
+    wrong = visitor.post("/login", data={"login": "nobody-1", "password": "not the password"})
+    assert (wrong.status_code, wrong.headers["Qiantang-Problem"]) == (422, "login-failed")
+    assert "Qiantang-Problem" not in visitor.get("/login").headers
+
+
 def test_an_act_under_a_session_that_lapsed_asks_for_the_password_again(firm):
     clock.set_shift(timedelta(hours=2))
     lapsed = firm.post("/account/password", data={"password": "a much better one"})

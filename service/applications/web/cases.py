@@ -262,5 +262,6 @@ def _agreement(
         waits=mine and not who.has(Role.MANAGER) and application.state == State.APPROVED,
         fresh=who.fresh,
         errors=errors,
+        refusal=refusal,
         refused=_told(refusal),
     )

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
 from service.base.access import Role, caller_or_none, requires
-from service.base.errors import Invalid
+from service.base.errors import Invalid, Refusal
 from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import gettext
 from service.people import actions, engine, gate, store
@@ -73,15 +73,16 @@ def _failed(given: dict[str, Any], refusal: Invalid | LoginFailed) -> ResponseRe
     if request.is_json:
         return http.problem(refusal)
     errors = errors_by_field(refusal) if isinstance(refusal, Invalid) else {"login": gettext(refusal.title)}
-    return _form({**given, "next": http.local_path(str(given.get("next", "")))}, errors, 422)
+    return _form({**given, "next": http.local_path(str(given.get("next", "")))}, errors, refusal)
 
 
-def _form(values: dict[str, Any], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
+def _form(values: dict[str, Any], errors: dict[str, str], refusal: Refusal | None = None) -> ResponseReturnValue:
     demo = current_app.extensions.get("demo", []) if http.settings().demo else []
     again = caller_or_none() is not None and ("fresh" in request.args or request.method == "POST")
     return http.page(
-        "people/login.html", status, values=values, errors=errors, accounts=demo, again=again, role_name=_role_name
-    )
+        "people/login.html", refusal.status if refusal else 200, values=values, errors=errors, accounts=demo,
+        again=again, role_name=_role_name, refusal=refusal,
+    )  # fmt: skip
 
 
 def _role_name(role: str) -> str:
