@@ -168,7 +168,7 @@ def narrowed(parameter: str | None, usable: Sequence[Usable], *, location: str) 
 
 def _meant(grant: Usable, detail: Mapping[str, Any]) -> bool:
     """Whether a detail means this grant: by its dataset and, as our own echo names it, by its id."""
-    return grant.dataset_id == detail["identifier"] and detail.get("grant", grant.grant_id) == grant.grant_id
+    return (grant.dataset_id, grant.grant_id) == (detail["identifier"], detail.get("grant", grant.grant_id))
 
 
 def _details(parameter: str) -> list[dict[str, Any]]:

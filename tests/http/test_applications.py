@@ -236,6 +236,15 @@ def test_a_decision_through_the_api_answers_as_agreed(enter):
     assert problem["changes"]
 
 
+def test_a_decision_on_a_version_that_never_was_says_which_one_there_is(enter):
+    id = submitted(enter("applicant"))
+    for version in (0, 7):
+        body = {"verb": "refuse", "version": version, "reason": "用途不明"}
+        answer = enter("steward").post(f"/api/v1/applications/{id}/decisions", json=body)
+        assert (answer.status_code, answer.headers["Qiantang-Problem"]) == (409, "changed")
+        assert answer.get_json()["changes"] == [f"版本：{version} → 1"]
+
+
 @pytest.mark.parametrize(
     "extra",
     [{"state": "approved"}, {"by": "reviewer"}, {"verb": "sign"}, {"version": "x"}, {"reason": ""}, {"columns": "lot"}],

@@ -9,7 +9,7 @@ from service.applications.tables import Application, History
 from service.audit.actions import record
 from service.base.db import Session
 from service.base.errors import Changed
-from service.base.i18n import N_
+from service.base.i18n import N_, gettext
 from service.base.roles import Role
 from service.catalogue.tables import Dataset
 from service.notices.actions import put
@@ -25,11 +25,15 @@ def own_case(session: Session, id: str, seen: int | None, by: Actor) -> Applicat
 
 
 def expect(session: Session, application: Application, seen: int) -> None:
-    """Raise Changed, with the difference, unless the case still stands at version `seen`."""
+    """Raise Changed, with the difference, unless the case still stands at version `seen`.
+
+    Of a version that nobody could see (a draft's, one to come) the difference is the version itself.
+    """
     if application.version == seen:
         return
     before = store.seen_at(session, application.id, seen)
     changes = describe(rules.diff(before, snapshot_of(application))) if before else []
+    changes = changes or [gettext("版本：%(before)s → %(after)s", before=seen, after=application.version)]
     raise Changed(N_("申请已有变动，请看过变动后重新办理。"), seen=seen, version=application.version, changes=changes)
 
 
