@@ -10,6 +10,7 @@ from service.base.errors import NotAllowed, NotFound, Refusal, SecondPersonRequi
 from service.base.i18n import N_
 from service.base.roles import FIRM, Role
 from service.grants.rules import WrongDelivery
+from service.screening.rules import strictness
 
 
 class State(StrEnum):
@@ -34,7 +35,6 @@ class Verb(StrEnum):
 
 DECISIONS = (Verb.APPROVE, Verb.NARROW, Verb.RETURN, Verb.REFUSE)
 OPEN = frozenset({State.IN_REVIEW, State.RETURNED, State.APPROVED})
-ENDED = frozenset({State.GRANTED, State.REFUSED, State.WITHDRAWN})
 
 # Every pair that is not here is refused.
 NEXT = {
@@ -49,14 +49,6 @@ NEXT = {
     (State.IN_REVIEW, Verb.WITHDRAW): State.WITHDRAWN,
     (State.APPROVED, Verb.SIGN): State.GRANTED,
     (State.APPROVED, Verb.WITHDRAW): State.WITHDRAWN,
-}
-
-# Who may try a verb at all; the step, the unit and the second person are checked by `may_decide`.
-WHO: dict[Verb, frozenset[Role]] = {
-    Verb.SUBMIT: FIRM,
-    Verb.WITHDRAW: FIRM,
-    Verb.SIGN: frozenset({Role.MANAGER}),
-    **{verb: frozenset({Role.STEWARD, Role.AUTHORITY}) for verb in DECISIONS},
 }
 
 STATES = {
@@ -308,22 +300,15 @@ def default_end(today: date) -> date:
 
 # ---- verdicts ------------------------------------------------------------------------------------------------------
 
-RANK = {"pass": 0, "condition": 1, "review": 2, "prohibit": 3}
-
 
 def worse(now: Mapping[str, Any], decided: Mapping[str, Any]) -> bool:
     """Whether a verdict came out stricter than the one a decision rested on.
 
     Stricter is: a stronger outcome, a ceiling that rose to `prohibit`, or an obligation that was not there.
     """
-    if now["ceiling"] == "prohibit" or RANK[now["outcome"]] > RANK[decided["outcome"]]:
+    if now["ceiling"] == "prohibit" or strictness(now["outcome"]) > strictness(decided["outcome"]):
         return True
     return any(obligation not in decided["obligations"] for obligation in now["obligations"])
-
-
-def prohibiting(verdict: Mapping[str, Any]) -> list[str]:
-    """Return the ids of rules that hit or might hit, for naming them in a refusal."""
-    return [str(rule["id"]) for rule in verdict["rules"] if rule["state"] in ("hit", "unknown")]
 
 
 # ---- the route -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import and_, delete, or_, update
 from sqlalchemy.engine import CursorResult
 
-from service.applications.rules import OPEN, Actor, Snapshot, State, Step, holds_step, snapshot, steps_of
+from service.applications.rules import OPEN, Actor, Snapshot, State, Step, snapshot, steps_of
 from service.applications.tables import Agreement, Application, Decision, History, OpenCase, ReceiptNumber
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import NotFound
@@ -198,9 +198,3 @@ def current_step(application: Application) -> Step | None:
     if application.state != State.IN_REVIEW:
         return None
     return steps_of(application.route)[application.step]
-
-
-def holds(who: Actor, application: Application, source_unit_id: str) -> bool:
-    """Whether the case waits for a person of this kind."""
-    step = current_step(application)
-    return step is not None and holds_step(who, step.role, source_unit_id=source_unit_id)

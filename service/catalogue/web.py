@@ -16,6 +16,17 @@ from service.people import store as people
 pages = Blueprint("catalogue", __name__)
 
 
+@pages.app_context_processor
+def titles() -> dict[str, object]:
+    """Give every template the titles of the catalogue's words."""
+    return {
+        "key_domains": rules.KEY_DOMAINS,
+        "openness_titles": rules.OPENNESS_TITLES,
+        "column_types": rules.TYPE_TITLES,
+        "bases": rules.BASIS_TITLES,
+    }
+
+
 @pages.get("/datasets")
 @requires(Role.PUBLIC)
 def datasets() -> ResponseReturnValue:
@@ -40,9 +51,7 @@ def datasets() -> ResponseReturnValue:
             typed=typed,
             errors=errors,
             most=store.MOST,
-            domains=rules.KEY_DOMAINS,
             domain_choices=[(word, gettext(title)) for word, title in rules.KEY_DOMAINS.items()],
-            openness_titles=rules.OPENNESS_TITLES,
             openness_choices=[(word.value, gettext(title)) for word, title in rules.OPENNESS_TITLES.items()],
             cycles=rules.UPDATE_CYCLES,
         )

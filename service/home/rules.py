@@ -7,6 +7,7 @@ from typing import Any
 
 from service.base.beijing import BEIJING
 from service.base.errors import Refusal
+from service.screening.rules import strictest
 
 Works = Callable[[date], bool]
 
@@ -20,18 +21,15 @@ def working_days_before(now: datetime, days: int, *, works: Works) -> datetime:
     return datetime.combine(day, time.min, BEIJING).astimezone(UTC)
 
 
-RANK = ("pass", "condition", "review", "prohibit")
-
-
 def column_shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a dataset's page says of one column before anybody has applied.
 
     Nobody knows yet who will ask and for what, so nearly every rule about that is open.  `outcome` is what holds for
     everybody, `depends` whether it may become stricter; an unclassified column stays as it was judged.
     """
-    certain = [str(rule["outcome"]) for rule in verdict["own"] if rule["state"] == "hit"]
+    certain = strictest(rule["outcome"] for rule in verdict["own"] if rule["state"] == "hit")
     unclassified = any(str(key).startswith("columns.") for key in verdict["missing"])
-    outcome = verdict["own_outcome"] if unclassified else max(certain, key=RANK.index, default="pass")
+    outcome = verdict["own_outcome"] if unclassified else certain
     depends = outcome != "prohibit" and any(rule["state"] == "unknown" for rule in verdict["own"])
     return {"outcome": outcome, "rules": verdict["own"], "depends": depends}
 

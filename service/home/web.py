@@ -14,7 +14,6 @@ from service.base.access import FIRM, OFFICERS, Role, caller, caller_or_none, re
 from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import NotFound, Refusal
-from service.base.i18n import current
 from service.catalogue import store as catalogue
 from service.catalogue.rules import DATA_DOMAINS, UPDATE_CYCLES
 from service.catalogue.tables import Dataset
@@ -108,8 +107,7 @@ def register() -> ResponseReturnValue:
         now = clock.now(session)
         cutoff = rules.working_days_before(now, REGISTER_AFTER, works=policy.current().calendar.works)
         entries = [
-            _entry(session, one, now=now)
-            | {"purpose": _purpose(one.grant.purpose), "editions": _editions(session, one)}
+            _entry(session, one, now=now) | {"editions": _editions(session, one)}
             for one in store.issued_before(session, cutoff)
         ]
         refusals = rules.refusals_by_clause(store.refusal_verdicts(session))
@@ -163,7 +161,6 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
         **entry,
         "state": entry["standing"],  # `standing` is the macro that shows it
         "suspension": grants.open_suspension(session, one.grant.id),
-        "purpose": _purpose(one.grant.purpose),
         "number": applications.application(session, one.grant.application_id).number,
         "view": grants.view_of(session, one.grant.id),
         "own": own,
@@ -214,10 +211,6 @@ def _scripts(one: Granted, systems: Sequence[Client]) -> list[tuple[str, str]]:
     """Return every script's name and text, for the unit's newest system that still works."""
     working = [system.id for system in systems if system.disabled_at is None]
     return [(name, script_text(name, one.grant, working[-1] if working else None)) for name in SCRIPTS]
-
-
-def _purpose(code: str) -> str:
-    return policy.current().vocabulary.label("purposes", code, current())
 
 
 def _editions(session: Session, one: Granted) -> list[str]:

@@ -19,6 +19,7 @@ from service.screening.rules import (
     digests_of,
     gather,
     own_rules,
+    strictest,
 )
 from service.screening.tables import ListEdition, Screening
 
@@ -103,10 +104,8 @@ def _judged(facts: dict[str, Any]) -> Judged:
 
 
 def _strictest(rules: list[dict[str, Any]]) -> str:
-    order = ("pass", "condition", "review", "prohibit")
-    certain = [str(rule["outcome"]) for rule in rules if rule["state"] == "hit"]
-    possible = [str(rule["outcome"]) for rule in rules]
-    floor, ceiling = (max(each, key=order.index, default="pass") for each in (certain, possible))
+    floor = strictest(rule["outcome"] for rule in rules if rule["state"] == "hit")
+    ceiling = strictest(rule["outcome"] for rule in rules)
     return floor if floor in (ceiling, "prohibit") else "review"
 
 

@@ -15,7 +15,7 @@ from service.grants import jobs as views
 from service.grants.tables import Grant
 from service.policy.rules.models import NegativeList
 from service.screening import actions, engine, store
-from service.screening.rules import SEMANTICS, Ask, NotPublishable, canonical, for_everybody
+from service.screening.rules import SEMANTICS, Ask, NotPublishable, canonical, for_everybody, standing_ids
 from service.screening.tables import Screening
 
 SYSTEM = "system"
@@ -80,8 +80,7 @@ def _sorted(names: Sequence[str], verdicts: Mapping[str, dict[str, Any]]) -> tup
 
 
 def _reasons(verdict: Mapping[str, Any]) -> list[str]:
-    rules = [str(rule["id"]) for rule in verdict["rules"] if rule["state"] in ("hit", "unknown")]
-    return rules + [str(key) for key in verdict["missing"]]
+    return standing_ids(verdict) + [str(key) for key in verdict["missing"]]
 
 
 # ---- judging again -------------------------------------------------------------------------------------------------

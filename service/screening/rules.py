@@ -9,7 +9,10 @@ import rfc8785
 
 from service.base.errors import Refusal
 from service.base.i18n import N_
+from service.catalogue.rules import KEY_DOMAINS
 from service.policy.rules.judging import SEMANTICS as SEMANTICS
+from service.policy.rules.models import strictest as strictest
+from service.policy.rules.models import strictness as strictness
 
 OUTCOMES = {
     "prohibit": N_("禁止提供"),
@@ -17,7 +20,6 @@ OUTCOMES = {
     "condition": N_("附条件"),
     "pass": N_("未命中负面清单（不代表同意）"),
 }
-RANK = {"pass": 0, "condition": 1, "review": 2, "prohibit": 3}
 
 # A unit's kind in the register → the vocabulary's word for an applicant, where the register has no closer one.
 APPLICANT_KINDS = {
@@ -277,6 +279,11 @@ def standing_out(verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(rule) for rule in verdict["rules"] if rule["state"] in ("hit", "unknown")]
 
 
+def standing_ids(verdict: Mapping[str, Any]) -> list[str]:
+    """Return the ids of those rules, for naming them in a sentence."""
+    return [str(rule["id"]) for rule in standing_out(verdict)]
+
+
 def own_rules(alone: Mapping[str, Any], without: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rules that a column brings: those of the verdict on it alone which the empty request does not have."""
     there = {(rule["id"], rule["state"]) for rule in without["rules"]}
@@ -285,14 +292,7 @@ def own_rules(alone: Mapping[str, Any], without: Mapping[str, Any]) -> list[dict
 
 # ---- words ---------------------------------------------------------------------------------------------------------
 
-DOMAINS = {
-    "common": N_("通用"),
-    "transport": N_("交通"),
-    "education": N_("教育"),
-    "healthcare": N_("医疗健康"),
-    "finance": N_("金融"),
-    "tourism": N_("旅游"),
-}
+DOMAINS = {"common": N_("通用"), **KEY_DOMAINS}
 
 FACTS = {
     "dataset_tags": N_("数据集标签"),

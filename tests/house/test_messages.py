@@ -69,6 +69,11 @@ def test_one_message_has_one_english_text():
     assert not {message: sorted(found) for message, found in texts.items() if len(found) > 1}
 
 
+def test_no_english_text_is_for_a_message_that_nobody_says():
+    said = {found.message for found in messages()}
+    assert not sorted(f"{sides[0][0]}: {message}" for message, sides in translations().items() if message not in said)
+
+
 def test_there_is_a_file_of_messages_and_none_is_empty():
     assert list(LOCALE.glob("*.po"))
 

@@ -150,9 +150,7 @@ def test_the_footer_tells_nothing_of_rows_that_were_left_out(tmp_path):
 
 def test_statistics_are_those_of_the_view(tmp_path):
     built = _build(granted.records(), _recipe(row_filter={"areas": ["L003", "L004"]}), tmp_path)
-    bounds = {
-        (group.column(0).statistics.min, group.column(0).statistics.max) for group in _groups(built)
-    }
+    bounds = {(group.column(0).statistics.min, group.column(0).statistics.max) for group in _groups(built)}
     assert bounds == {("L003", "L004")}
 
 

@@ -42,7 +42,7 @@ from service.policy.rules.papers import Terms
 from service.screening import actions as screening
 from service.screening import engine as judging
 from service.screening import store as screenings
-from service.screening.rules import Ask, Judged, digests_of, seal_of
+from service.screening.rules import Ask, Judged, digests_of, seal_of, standing_ids
 
 
 class TermOver(Refusal):
@@ -206,7 +206,7 @@ def _grantable(
     _demand_open(dataset)
     if judged.verdict["ceiling"] == "prohibit":
         raise rules.Prohibited(
-            rules="、".join(rules.prohibiting(judged.verdict)), missing=judged.verdict["missing"],
+            rules="、".join(standing_ids(judged.verdict)), missing=judged.verdict["missing"],
             outcome=judged.verdict["outcome"],
         )  # fmt: skip
     if application.delivery not in DELIVERIES:
@@ -261,9 +261,7 @@ def _judged_again(
     judged = screening.screen(session, ask, subject=subject(application.id), moment="agreement", now=now)
     decided = screenings.screening(session, agreement.screening_id).verdict
     if rules.worse(judged.verdict, decided):
-        raise rules.VerdictChanged(
-            rules="、".join(rules.prohibiting(judged.verdict)), outcome=judged.verdict["outcome"]
-        )
+        raise rules.VerdictChanged(rules="、".join(standing_ids(judged.verdict)), outcome=judged.verdict["outcome"])
     return judged
 
 
