@@ -56,6 +56,10 @@ def _raw(value: object) -> object:
 
 
 Raw = Annotated[str, StringConstraints(max_length=50_000), BeforeValidator(_raw)]
+Day = Annotated[Raw, Field(description="YYYY-MM-DD")]
+Word = Annotated[Raw, Field(description="a word of the vocabulary")]
+YesOrNo = Annotated[Raw, Field(description="yes or no; a program may send true or false")]
+Lines = Annotated[Raw, Field(description="one entry a line; a program may send a list of texts")]
 Name = Annotated[str, StringConstraints(max_length=64)]
 Version = Annotated[int, Field(ge=0, lt=2**31)]  # what both databases count to
 
@@ -64,23 +68,23 @@ class DraftForm(Form):
     """The form as typed.  Nothing here judges a value: an unfinished draft is a draft."""
 
     columns: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
-    objections: dict[Name, Raw] = Field(default_factory=dict)
+    objections: dict[Name, Raw] = Field(default_factory=dict, description="column → why its verdict is contested")
     verdict_objection: Raw = ""
-    period_from: Raw = ""
-    period_to: Raw = ""
-    areas: Raw = ""
-    purpose: Raw = ""
+    period_from: Day = ""
+    period_to: Day = ""
+    areas: Lines = ""
+    purpose: Word = ""
     statement: Raw = ""
-    delivery: Raw = ""
-    ends_on: Raw = ""
-    cross_border: Raw = ""
-    onward_sharing: Raw = ""
+    delivery: Word = ""
+    ends_on: Day = ""
+    cross_border: YesOrNo = ""
+    onward_sharing: YesOrNo = ""
     security_officer: Raw = ""
-    mlps: Raw = ""
+    mlps: Annotated[Raw, Field(description=f"one of {', '.join(MLPS)}")] = ""
     storage: Raw = ""
-    incidents: Raw = ""
+    incidents: YesOrNo = ""
     incidents_note: Raw = ""
-    members: Raw = ""
+    members: Lines = ""
 
 
 class NewForm(Form):

@@ -31,6 +31,12 @@ def test_every_post_says_what_it_takes(app):
     assert posts == set(BODIES)
 
 
+def test_a_draft_s_fields_say_how_they_are_written(visitor):
+    fields = visitor.get("/api/v1/openapi.json").get_json()["components"]["schemas"]["NewDraft"]["properties"]
+    for name in ("objections", "purpose", "delivery", "ends_on", "cross_border", "mlps", "members"):
+        assert fields[name]["description"]
+
+
 def test_every_reference_in_the_description_leads_somewhere(visitor):
     document = visitor.get("/api/v1/openapi.json").get_json()
     references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
