@@ -95,9 +95,14 @@ class Server(AuthorizationServer):
         answer.headers["Cache-Control"] = "no-store"
         if answer.status_code == 401:
             answer.headers["WWW-Authenticate"] = CHALLENGE
-        if "token_problem" in g:
-            answer.headers["Qiantang-Problem"] = g.token_problem
+        if answer.status_code >= 400:
+            answer.headers["Qiantang-Problem"] = g.get("token_problem") or _slug(answer.get_json())
         return answer
+
+
+def _slug(refusal: dict[str, Any]) -> str:
+    """Return the slug of a refusal that only OAuth has a code for."""
+    return str(refusal["error"]).replace("_", "-")
 
 
 def _generate(client: System, **_others: Any) -> dict[str, Any]:

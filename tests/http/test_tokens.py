@@ -73,6 +73,7 @@ def test_wrong_secret_unknown_and_disabled_client_get_the_same_answer(world):
     for answer in answers:
         assert answer.headers["WWW-Authenticate"].startswith('Basic realm="')
         assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Qiantang-Problem"] == "invalid-client"
 
 
 def test_a_new_secret_ends_the_old_one_and_what_it_won(world):
