@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
-from sqlalchemy.exc import DatabaseError
 
 from service import app as application
 from service.audit.commands import audit
@@ -63,7 +62,7 @@ class Bilingual(click.Group):
             raise click.ClickException("\n".join(told)) from None
         except db.Unreachable as fault:
             raise _unopened(fault) from None
-        except DatabaseError:
+        except db.DatabaseError:
             if not _not_migrated():
                 raise
             raise click.ClickException(MIGRATE_FIRST) from None
