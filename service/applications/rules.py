@@ -63,7 +63,7 @@ STATES = {
 VERBS = {
     Verb.SUBMIT: N_("提交"),
     Verb.APPROVE: N_("同意"),
-    Verb.NARROW: N_("部分同意"),
+    Verb.NARROW: N_("部分开放"),
     Verb.RETURN: N_("退回补正"),
     Verb.REFUSE: N_("不予开放"),
     Verb.WITHDRAW: N_("撤回申请"),
@@ -99,7 +99,7 @@ class Prohibited(Refusal):
     code = "prohibited"
     title = N_("判定结果为禁止提供，或缺少的事实可能导致禁止提供，不能同意")
     status = 409
-    detail = N_("涉及规则：%(rules)s。可部分同意（去掉相关字段）、退回补正或不予开放。")
+    detail = N_("涉及规则：%(rules)s。可部分开放（去掉相关字段）、退回补正或不予开放。")
 
 
 class ListsChanged(Refusal):

@@ -19,9 +19,9 @@ FILES = {"data.parquet": "application/vnd.apache.parquet", "data.csv": "text/csv
 
 class ColumnNotGranted(Refusal):
     code = "column-not-granted"
-    title = N_("字段不在授权范围内")
+    title = N_("字段不在数据使用授权范围内")
     status = 403
-    detail = N_("授权不含字段：%(columns)s。可在数据集页面另行申请：%(apply)s")
+    detail = N_("数据使用授权不含字段：%(columns)s。可在数据集页面另行申请：%(apply)s")
 
 
 class UnknownColumn(Refusal):
@@ -43,7 +43,7 @@ class CursorExpired(Refusal):
     code = "cursor-expired"
     title = N_("翻页位置已失效")
     status = 410
-    detail = N_("数据或授权已有变动，请从第一页重新读取。")
+    detail = N_("数据或数据使用授权已有变动，请从第一页重新读取。")
 
 
 class RangeOutside(Refusal):

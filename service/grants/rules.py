@@ -40,23 +40,23 @@ class ViewState(StrEnum):
 
 class GrantNotStarted(Refusal):
     code = "grant-not-started"
-    title = N_("授权尚未开始")
+    title = N_("数据使用授权尚未开始")
     status = 403
-    detail = N_("授权自 %(start)s（北京时间）起生效，届时再取数。授权页面：%(page)s")
+    detail = N_("数据使用授权自 %(start)s（北京时间）起生效，届时再取数。授权页面：%(page)s")
 
 
 class GrantEnded(Refusal):
     code = "grant-ended"
-    title = N_("授权已到期")
+    title = N_("数据使用授权已到期")
     status = 403
-    detail = N_("授权已于 %(end)s 24:00（北京时间）到期。如需继续使用，请重新申请：%(apply)s")
+    detail = N_("数据使用授权已于 %(end)s 24:00（北京时间）到期。如需继续使用，请重新申请：%(apply)s")
 
 
 class GrantSuspended(Refusal):
     """The cause stands on the grant's page; here it would reach logs of clients that nobody minds."""
 
     code = "grant-suspended"
-    title = N_("授权已被暂停")
+    title = N_("数据使用授权已被暂停")
     status = 403
     detail = N_("暂停期间不能取数。事由和经办情况见授权页面：%(page)s，有异议请联系数源单位。另行申请的入口：%(apply)s")
 
@@ -65,9 +65,9 @@ class WrongDelivery(Refusal):
     """Facts: `delivery` asked for, `granted` ones."""
 
     code = "wrong-delivery"
-    title = N_("授权的提供方式不同")
+    title = N_("数据使用授权的提供方式不同")
     status = 403
-    detail = N_("此授权的提供方式为 %(granted)s，不含 %(delivery)s。请改用已授权的方式，或在数据集页面另行申请。")
+    detail = N_("此数据使用授权的提供方式为 %(granted)s，不含 %(delivery)s。请改用已授权的方式，或在数据集页面另行申请。")
 
 
 class ViewBuilding(Unavailable):
@@ -92,7 +92,7 @@ class NotEnforceable(Refusal):
     """A grant carries what this build cannot enforce.  Facts: `what`."""
 
     code = "not-enforceable"
-    title = N_("授权含有系统尚不能执行的要求")
+    title = N_("数据使用授权含有系统尚不能执行的要求")
     status = 409
     detail = N_("以下要求尚不能由系统执行，不能授权：%(what)s")
 

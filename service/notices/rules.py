@@ -37,7 +37,7 @@ KINDS: dict[str, Kind] = {
         N_("申请 %(number)s 被退回补正：%(dataset)s。理由见申请页面。"), "/applications/%(application)s"
     ),
     "application-approved": Kind(
-        N_("申请 %(number)s 已获同意：%(dataset)s。请由本单位管理员签署使用协议；签署前不产生授权。"),
+        N_("申请 %(number)s 已获同意：%(dataset)s。请由本单位管理员签署使用协议；签署前不产生数据使用授权。"),
         "/applications/%(application)s",
     ),
     "application-refused": Kind(

@@ -57,12 +57,12 @@ class GrantMissing(Refusal):
     """The token is good, but covers no grant on this dataset."""
 
     code = "grant-missing"
-    title = N_("没有此数据集的授权")
+    title = N_("没有此数据集的数据使用授权")
     status = 403
-    detail = N_("此系统没有该数据集的授权。申请入口：%(apply)s")
+    detail = N_("此系统没有该数据集的数据使用授权。申请入口：%(apply)s")
 
 
-RENEW = N_("此令牌不含该授权，请用系统凭据重新换取令牌。")
+RENEW = N_("此令牌不含该数据使用授权，请用系统凭据重新换取令牌。")
 
 
 class BadDetails(Exception):

@@ -315,8 +315,8 @@ FACTS = {
     "retention_days": N_("保存天数"),
     "cross_border": N_("是否出境或境外访问"),
     "onward_sharing": N_("是否向他人提供"),
-    "linked_columns": N_("与在用授权合并后的字段类型"),
-    "linked_tags": N_("与在用授权合并后的标签"),
+    "linked_columns": N_("与在用数据使用授权合并后的字段类型"),
+    "linked_tags": N_("与在用数据使用授权合并后的标签"),
 }
 
 PROVENANCE_WORDS = {

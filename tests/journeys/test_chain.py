@@ -54,7 +54,7 @@ def test_from_the_form_to_the_bytes_and_a_suspension(enter, language, site):
     case, number = _apply(enter(login), asked)
     kept = [name for name in asked if name != "exit_time"]
     _decide(enter("transport-1"), number, "同意")
-    _decide(enter("authority-1"), number, "部分同意", drop="exit_time", ends_on=_day(100))
+    _decide(enter("authority-1"), number, "部分开放", drop="exit_time", ends_on=_day(100))
 
     manager = enter(manager_login)
     manager.go(f"{case}/agreement")
@@ -125,7 +125,7 @@ def _register_system(manager) -> tuple[str, str]:
     secret = manager.page.locator("#client-secret").inner_text()
     client = manager.page.locator("dd code").first.inner_text()
     assert secret.startswith("qts_") and client.startswith("c-")
-    manager.follow("回到授权")
+    manager.follow("回到数据使用授权")
     assert secret not in manager.page.content() and client in manager.text
     return secret, client
 

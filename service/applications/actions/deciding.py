@@ -185,7 +185,7 @@ def _narrow(application: Application, wish: Wish, *, now: datetime) -> None:
         errors.append({"field": "ends_on", "message": gettext("期限只能缩短，且应在今天之后")})
     changed = columns != tuple(application.columns) or ends_on != application.ends_on
     if not errors and changed != (wish.verb is Verb.NARROW):
-        told = N_("请去掉字段或缩短期限") if wish.verb is Verb.NARROW else N_("有字段或期限变动，请选“部分同意”")
+        told = N_("请去掉字段或缩短期限") if wish.verb is Verb.NARROW else N_("有字段或期限变动，请选“部分开放”")
         errors.append({"field": "verb", "message": gettext(told)})
     if errors or columns is None:
         raise Invalid(errors=errors)
