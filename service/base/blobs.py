@@ -72,6 +72,13 @@ def keys() -> Iterator[str]:
             yield entry["path"]
 
 
+def reach() -> None:
+    """Raise when the store cannot be read: a folder that is gone, a bucket that does not answer."""
+    if _root is not None and not _root.is_dir():
+        raise FileNotFoundError(_root)
+    next(keys(), None)
+
+
 @contextmanager
 def as_file(key: str) -> Iterator[Path]:
     """Give a path that holds the object's bytes: the object itself in a folder store, a copy for a bucket."""

@@ -4,9 +4,9 @@ from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from service.audit import store as audit
-from service.base import blobs, clock, db, http
+from service.base import blobs, clock, db, http, log
 from service.base.access import Access, Role, caller_or_none, requires
-from service.base.errors import NotAllowed
+from service.base.errors import NotAllowed, Unavailable
 from service.base.settings import LOOPBACK
 from service.home import engine
 from service.home.engine import Route
@@ -14,6 +14,7 @@ from service.home.engine import Route
 api = Blueprint("health", __name__)
 
 UNSEALED_WARNING = 60  # seconds
+RETRY = 5  # seconds
 
 
 @api.get("/healthz")
@@ -27,10 +28,14 @@ def health() -> ResponseReturnValue:
 @requires(Role.PUBLIC)
 def ready() -> ResponseReturnValue:
     """Say whether this replica can serve: database, store, and how long audit events have waited for their seal."""
-    with db.reading() as session:
-        now = clock.now(session)
-        count, since = audit.unsealed(session)
-    blobs.store()
+    try:
+        with db.reading() as session:
+            now = clock.now(session)
+            count, since = audit.unsealed(session)
+        blobs.reach()
+    except Exception as fault:
+        log.error("health", "not ready", fault=type(fault).__name__)
+        raise Unavailable(retry_after=RETRY) from None
     waiting = (now - since).total_seconds() if since else 0.0
     warnings = ["audit-unsealed"] if waiting > UNSEALED_WARNING else []
     return http.json_answer({"status": "ok", "warnings": warnings, "unsealed": count})
