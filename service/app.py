@@ -80,7 +80,7 @@ def connect(settings: Settings) -> None:
     if settings.demo and settings.now:
         _demand_demo()
         clock.set_shift(clock.parse_shift(settings.now, at=clock.system_now()))
-    policy.use(policy.load(settings.policies or resource_dir("policies")))
+    policy.use(policy.load(settings.policy_folder))
 
 
 def _demand_demo() -> None:

@@ -11,7 +11,7 @@ from service.applications.forms import DecisionForm, NewDraft, SeenForm, SignBod
 from service.applications.rules import State, Verb, timeline
 from service.applications.tables import Agreement, Application, Decision
 from service.base import clock, db, http
-from service.base.access import FIRM, Role, caller, requires
+from service.base.access import FIRM, OFFICERS, READERS, Role, caller, requires
 from service.base.db import Session
 from service.catalogue import store as catalogue
 from service.grants import jobs as views
@@ -19,8 +19,6 @@ from service.screening import actions as screening
 from service.screening.rules import seal_of
 
 api = Blueprint("applications_api", __name__, url_prefix="/api/v1/applications")
-
-READERS = (*FIRM, Role.STEWARD, Role.AUTHORITY, Role.AUDITOR)
 
 
 @api.get("")
@@ -74,7 +72,7 @@ def withdraw(id: str) -> ResponseReturnValue:
 
 
 @api.post("/<id>/decisions")
-@requires(Role.STEWARD, Role.AUTHORITY, fresh=True)
+@requires(*OFFICERS, fresh=True)
 def decide(id: str) -> ResponseReturnValue:
     """Take one decision on the version that the person saw."""
     with db.reading() as session:

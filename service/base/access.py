@@ -9,12 +9,13 @@ from typing import ParamSpec, TypeVar
 from flask import g
 
 from service.base.errors import FreshLoginRequired, LoginRequired, NotAllowed, PersonRequired, Refusal
-from service.base.roles import FIRM, OFFICERS, PERSONS, Role
+from service.base.roles import FIRM, OFFICERS, PERSONS, READERS, Role
 
 __all__ = [
     "FIRM",
     "OFFICERS",
     "PERSONS",
+    "READERS",
     "Access",
     "Caller",
     "Role",

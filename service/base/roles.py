@@ -19,3 +19,4 @@ class Role(StrEnum):
 PERSONS = frozenset(Role) - {Role.PUBLIC, Role.CLIENT}
 OFFICERS = frozenset({Role.STEWARD, Role.AUTHORITY})
 FIRM = frozenset({Role.APPLICANT, Role.MANAGER})
+READERS = FIRM | OFFICERS | {Role.AUDITOR}  # of cases and grants; whose they may see the rules say

@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         own = urlsplit(self.base_url).hostname or ""
         return frozenset(listed | {own} | (LOOPBACK if own in LOOPBACK else set()))
 
+    @property
+    def policy_folder(self) -> Path:
+        """The operator's own policies, else those that came with the service."""
+        return self.policies or resource_dir("policies")
+
     def make_home(self) -> None:
         """Make HOME when it is missing, for its owner alone: database and keys lie in it.  BadSetting when it fails."""
         try:

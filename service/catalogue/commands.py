@@ -7,7 +7,7 @@ import click
 from service.base import blobs, db
 from service.base.errors import Refusal
 from service.base.i18n import gettext
-from service.base.settings import Settings, resource_dir
+from service.base.settings import Settings
 from service.catalogue import jobs
 from service.policy import engine as policy
 
@@ -26,7 +26,7 @@ def import_datasets(manifests: tuple[Path, ...]) -> None:
     settings = Settings()
     db.connect(settings.database_url)
     blobs.connect(settings.store_url)
-    policy.use(policy.load(settings.policies or resource_dir("policies")))
+    policy.use(policy.load(settings.policy_folder))
     failed = 0
     for manifest in manifests:
         try:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
-from service.base.access import FIRM, OFFICERS, Caller, Role, caller, requires
+from service.base.access import OFFICERS, READERS, Caller, caller, requires
 from service.base.beijing import BEIJING, last_day
 from service.base.db import Session
 from service.base.errors import NotFound
@@ -22,7 +22,7 @@ api = Blueprint("grants_api", __name__, url_prefix="/api/v1/grants")
 
 
 @api.get("")
-@requires(*FIRM, *OFFICERS, Role.AUDITOR)
+@requires(*READERS)
 def index() -> ResponseReturnValue:
     """List the grants that the caller may know of, the one that ends last first."""
     who = caller()
@@ -34,7 +34,7 @@ def index() -> ResponseReturnValue:
 
 
 @api.get("/<grant_id>")
-@requires(*FIRM, *OFFICERS, Role.AUDITOR)
+@requires(*READERS)
 def show(grant_id: str) -> ResponseReturnValue:
     """Return one grant; another unit's is not found."""
     with db.reading() as session:

@@ -67,7 +67,7 @@ class WrongDelivery(Refusal):
     code = "wrong-delivery"
     title = N_("数据使用授权的提供方式不同")
     status = 403
-    detail = N_("此数据使用授权的提供方式为 %(granted)s，不含 %(delivery)s。请改用已授权的方式，或在数据集页面另行申请。")
+    detail = N_("提供方式为 %(granted)s，不含 %(delivery)s。请改用已授权的方式，或在数据集页面另行申请。")
 
 
 class ViewBuilding(Unavailable):

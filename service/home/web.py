@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from service.applications import store as applications
 from service.applications.store import Work
 from service.base import blobs, clock, db, http
-from service.base.access import FIRM, OFFICERS, Role, caller, caller_or_none, requires
+from service.base.access import FIRM, OFFICERS, READERS, Role, caller, caller_or_none, requires
 from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import NotFound, Refusal
@@ -60,7 +60,7 @@ def dataset(dataset_id: str) -> ResponseReturnValue:
 
 
 @pages.get("/grants")
-@requires(*FIRM, *OFFICERS, Role.AUDITOR)
+@requires(*READERS)
 def grant_list() -> ResponseReturnValue:
     """List the grants that the caller may see: the unit's own, the source unit's, or all."""
     who = caller()
@@ -72,7 +72,7 @@ def grant_list() -> ResponseReturnValue:
 
 
 @pages.get("/grants/<grant_id>")
-@requires(*FIRM, *OFFICERS, Role.AUDITOR)
+@requires(*READERS)
 def grant(grant_id: str) -> ResponseReturnValue:
     """Show a grant: what may be read until when, systems, scripts, usage, suspension."""
     with db.reading() as session:

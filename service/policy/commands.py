@@ -10,7 +10,7 @@ from typing import IO, Any, NoReturn
 import click
 
 from service.base import clock
-from service.base.settings import Settings, resource_dir
+from service.base.settings import Settings
 from service.policy.engine.checking import check_paths
 from service.policy.engine.folder import read_lists, read_vocabulary, yaml_files
 from service.policy.engine.reading import PolicyError
@@ -36,7 +36,7 @@ def policy() -> None:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def check(paths: tuple[Path, ...]) -> None:
     """检查政策文件并运行其中的用例 / Check policy files and run the cases in them."""
-    report = check_paths(paths, policies_folder())
+    report = check_paths(paths, Settings().policy_folder)
     for fault in report.faults:
         click.echo(str(fault))
     for gap in report.gaps:
@@ -47,11 +47,6 @@ def check(paths: tuple[Path, ...]) -> None:
 
 def _files(path: Path) -> list[Path]:
     return yaml_files(path) if path.is_dir() else [path]
-
-
-def policies_folder() -> Path:
-    """Return the operator's own folder, else the one that came with the service."""
-    return Settings().policies or resource_dir("policies")
 
 
 @policy.command()
@@ -81,7 +76,7 @@ def judge(lists: tuple[Path, ...], more: tuple[Path, ...], facts: str) -> None:
 def judge_files(paths: Sequence[Path], document: Any, *, today: date) -> dict[str, Any]:
     """Return the verdict as plain data.  Raises BadInput for a list or facts that cannot be read."""
     try:
-        vocabulary = read_vocabulary(policies_folder())
+        vocabulary = read_vocabulary(Settings().policy_folder)
         files, faults = read_lists([file for path in paths for file in _files(path)], vocabulary)
         if faults:
             raise PolicyError(faults)
@@ -90,7 +85,7 @@ def judge_files(paths: Sequence[Path], document: Any, *, today: date) -> dict[st
         raise BadInput(str(fault)) from None
     except FactsError as fault:
         raise BadInput("\n".join(f"{path}: {message}" for path, message in fault.errors)) from None
-    verdict = judge_facts(facts, [file.list for file in files], vocabulary, date=facts.day or today)
+    verdict = judge_facts(facts, [file.list for file in files], date=facts.day or today)
     return verdict.as_json()
 
 
@@ -111,7 +106,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"不是数字 / not a number: {name}")
-
-
-if __name__ == "__main__":
-    policy()

@@ -7,7 +7,7 @@ import click
 
 from service.base import blobs, db, i18n
 from service.base.errors import Refusal
-from service.base.settings import Settings, resource_dir
+from service.base.settings import Settings
 from service.catalogue import store as datasets
 from service.policy import engine as policy
 from service.screening import jobs
@@ -81,4 +81,4 @@ def _connect() -> None:
     settings = Settings()
     db.connect(settings.database_url)
     blobs.connect(settings.store_url)
-    policy.use(policy.load(settings.policies or resource_dir("policies")))
+    policy.use(policy.load(settings.policy_folder))

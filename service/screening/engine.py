@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from service.grants.rules import DELIVERIES
 from service.policy import engine as policy
 from service.policy.engine.folder import read_lists, yaml_files
 from service.policy.rules.calendar import due as count_due
@@ -84,7 +85,7 @@ def fact_value(key: str, value: str, language: str) -> str:
 def _judge(facts: Mapping[str, Any], lists: Sequence[NegativeList]) -> dict[str, Any]:
     vocabulary = policy.current().vocabulary
     parsed = read_facts(facts, vocabulary)
-    return judge(parsed, lists, vocabulary, date=date.fromisoformat(facts["date"])).as_json()
+    return judge(parsed, lists, date=date.fromisoformat(facts["date"])).as_json()
 
 
 # ---- what follows from a verdict -----------------------------------------------------------------------------------
@@ -113,6 +114,7 @@ def blocked(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[dict[s
     asked = Grantable(
         columns=parsed.columns or (),
         delivery=parsed.delivery or "",
+        served=DELIVERIES,
         days=parsed.retention_days or 0,
         spatial_m=parsed.spatial_m,
         temporal_min=parsed.temporal_min,

@@ -78,4 +78,4 @@ def facts(**given: Any) -> Facts:
 
 
 def verdict_of(*rules: dict[str, Any], day: date = DAY, **given: Any) -> Verdict:
-    return judge(facts(**given), [a_list(*rules)], words(), date=day)
+    return judge(facts(**given), [a_list(*rules)], date=day)

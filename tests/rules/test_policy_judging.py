@@ -204,7 +204,7 @@ def test_a_list_judges_its_domain_and_its_days_only():
     common = a_list(a_rule("CO-101", when={"cross_border": False}), id="t.common", domain="common")
 
     def lists(day: date = DAY, **given: Any) -> list[str]:
-        return [each.id for each in judge(facts(**given), [of_transport, common], words(), date=day).lists]
+        return [each.id for each in judge(facts(**given), [of_transport, common], date=day).lists]
 
     assert lists() == ["t.common", "t.transport"]
     assert lists(domains=["transport"]) == ["t.common", "t.transport"]

@@ -38,7 +38,13 @@ def duties(*obligations: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def blocked(*obligations: dict[str, Any], **grant: Any) -> list[str]:
-    asked: dict[str, Any] = {"columns": (), "delivery": "api", "days": 180, **grant}
+    asked: dict[str, Any] = {
+        "columns": (),
+        "delivery": "api",
+        "served": frozenset({"download", "api"}),
+        "days": 180,
+        **grant,
+    }
     return [each.zh for each in blocking(duties(*obligations), Grantable(**asked), words().enforcers)]
 
 

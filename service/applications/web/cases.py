@@ -24,7 +24,7 @@ from service.applications.rules import (
 )
 from service.applications.tables import Application
 from service.base import clock, db, http
-from service.base.access import FIRM, Caller, Role, caller, requires
+from service.base.access import FIRM, OFFICERS, READERS, Caller, Role, caller, requires
 from service.base.db import Session
 from service.base.errors import Invalid, NotAllowed, NotFound, Refusal
 from service.base.forms import errors_by_field, form_data, parse
@@ -43,7 +43,7 @@ pages = Blueprint("applications", __name__)
 
 
 @pages.get("/applications")
-@requires(*FIRM, Role.STEWARD, Role.AUTHORITY, Role.AUDITOR)
+@requires(*READERS)
 def index() -> ResponseReturnValue:
     """List the caller's unit's applications; officers see those that they may see."""
     who = caller()
@@ -58,7 +58,7 @@ def index() -> ResponseReturnValue:
 
 
 @pages.get("/applications/<id>")
-@requires(*FIRM, Role.STEWARD, Role.AUTHORITY, Role.AUDITOR)
+@requires(*READERS)
 def show(id: str) -> ResponseReturnValue:
     """Show a case to whoever may know of it."""
     with db.reading() as session:
@@ -69,7 +69,7 @@ def show(id: str) -> ResponseReturnValue:
 
 
 @pages.post("/applications/<id>/decisions")
-@requires(Role.STEWARD, Role.AUTHORITY, fresh=True)
+@requires(*OFFICERS, fresh=True)
 def decide(id: str) -> ResponseReturnValue:
     """Take one decision; whatever stands in its way is said beside the form, with what was typed."""
     # A page without a ticked box keeps no column; only a program may leave `columns` out and so keep them all.
@@ -102,7 +102,7 @@ def withdraw(id: str) -> ResponseReturnValue:
 
 
 @pages.get("/applications/<id>/agreement")
-@requires(*FIRM, Role.STEWARD, Role.AUTHORITY, Role.AUDITOR)
+@requires(*READERS)
 def agreement(id: str) -> ResponseReturnValue:
     """Show the agreement's text and, to the unit's manager, the signature form."""
     with db.reading() as session:

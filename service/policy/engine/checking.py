@@ -135,7 +135,7 @@ def check_list(file: ListFile, vocabulary: Vocabulary) -> Report:
 
 def _run(index: int, case: Case, of: NegativeList, vocabulary: Vocabulary) -> _Run:
     facts = facts_of(case, of, vocabulary)
-    return _Run(index, case, facts, judge(facts, [of], vocabulary, date=facts.day or of.effective.start))
+    return _Run(index, case, facts, judge(facts, [of], date=facts.day or of.effective.start))
 
 
 def differences(case: Case, verdict: Verdict) -> Iterator[str]:
@@ -177,6 +177,4 @@ def _noticed(id: str, of: NegativeList, touched: list[_Run], vocabulary: Vocabul
     """Return whether some case fails once the rule is deleted."""
     without = of.model_copy(update={"rules": tuple(rule for rule in of.rules if rule.id != id)})
     # model_copy carries cached values along; the digest would be the old one's, and nobody reads it here.
-    return any(
-        any(differences(run.case, judge(run.facts, [without], vocabulary, date=run.verdict.day))) for run in touched
-    )
+    return any(any(differences(run.case, judge(run.facts, [without], date=run.verdict.day))) for run in touched)

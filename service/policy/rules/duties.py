@@ -18,16 +18,14 @@ from service.policy.rules.models import (
 )
 from service.policy.rules.vocabulary import Vocabulary
 
-# What the data plane serves today; the other modes wait for their environment.
-SERVED = frozenset({"download", "api"})
-
 
 @dataclass(frozen=True, slots=True)
 class Grantable:
-    """What is about to be granted.  Precisions as served, `days` from start to end."""
+    """What is about to be granted, at its precisions as served, for `days`; `served` are the ways out that exist."""
 
     columns: tuple[Column, ...]
     delivery: str
+    served: frozenset[str]
     days: int
     spatial_m: float | None = None
     temporal_min: float | None = None
@@ -100,14 +98,14 @@ def _too_long(obligation: MaxRetention, grant: Grantable) -> tuple[str, str] | N
 
 
 def _wrong_delivery(obligation: Delivery, grant: Grantable) -> tuple[str, str] | None:
-    if grant.delivery in obligation.modes and grant.delivery in SERVED:
+    if grant.delivery in obligation.modes and grant.delivery in grant.served:
         return None
-    if not SERVED & set(obligation.modes):
+    if not grant.served & set(obligation.modes):
         return (
             "只能在受控环境中提供；暂无受控环境",
             "Only a controlled environment is allowed, and none is in operation",
         )
-    modes = ", ".join(sorted(SERVED & set(obligation.modes)))
+    modes = ", ".join(sorted(grant.served & set(obligation.modes)))
     return f"提供方式须改为 {modes}", f"The delivery must be changed to {modes}"
 
 

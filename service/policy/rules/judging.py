@@ -12,7 +12,6 @@ from service.policy.rules.facts import Facts
 from service.policy.rules.matching import applies, matches, unclassified
 from service.policy.rules.merging import clash, merge, plain
 from service.policy.rules.models import NegativeList, Obligation, Outcome, Rule, strictest, strictness
-from service.policy.rules.vocabulary import Vocabulary
 
 State = Literal["hit", "unknown", "exempt"]
 STATES: tuple[State, ...] = ("hit", "unknown", "exempt")
@@ -113,7 +112,7 @@ class Verdict:
         }
 
 
-def judge(facts: Facts, lists: Iterable[NegativeList], vocabulary: Vocabulary, *, date: date) -> Verdict:
+def judge(facts: Facts, lists: Iterable[NegativeList], *, date: date) -> Verdict:
     """Return the verdict of every list that is `common` or of the facts' domains, in force on `date` (Beijing day).
 
     All rules are judged, not the first that hits, so that the applicant can mend the request in one go.  The outcome
