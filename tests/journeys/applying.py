@@ -28,7 +28,7 @@ def start(visit: Visit, dataset: str) -> None:
     visit.go("/datasets")
     visit.page.fill("#q", "停车")
     visit.press("查找")
-    visit.page.locator(f'tbody a[href="/datasets/{dataset}"]').click()
+    visit.page.locator(f'main a[href="/datasets/{dataset}"]').click()
     visit.look()
     visit.follow("申请使用")
     visit.press("开始填写")

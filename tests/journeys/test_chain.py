@@ -114,7 +114,7 @@ def _decide(officer, number, verb, *, drop="", ends_on="") -> None:
         officer.page.fill("#ends_on", ends_on)
     officer.page.fill("#reason", "用途明确，范围与用途相当。" if officer.language == "zh" else "The purpose is plain.")
     officer.press(verb)
-    assert officer.page.locator(".error-summary").count() == 0, officer.text
+    assert officer.page.locator(".govuk-error-summary").count() == 0, officer.text
 
 
 def _register_system(manager) -> tuple[str, str]:

@@ -11,12 +11,12 @@ def test_a_unit_registers_after_its_mistakes_are_named(enter):
     visit.page.fill("#name", "甲")
     visit.page.fill("#uscc", "91330100MA0TDE001D")
     visit.press("登记并登录")
-    summary = visit.page.locator(".error-summary").inner_text()
+    summary = visit.page.locator(".govuk-error-summary").inner_text()
     for field in ("单位类型", "单位名称", "统一社会信用代码", "密码"):
         assert visit.word(field) in summary
     assert visit.word("至少 %(min_length)s 个字") % {"min_length": 2} in summary
     assert visit.page.input_value("#name") == "甲"
-    visit.page.locator(".error-summary a").first.click()
+    visit.page.locator(".govuk-error-summary a").first.click()
     assert visit.page.url.endswith("#kind")
 
     visit.page.check('input[name="kind"][value="enterprise"]')

@@ -13,7 +13,7 @@ def test_a_visitor_searches_two_characters_and_downloads_open_data(enter):
     visit.page.fill("#q", "汇率")
     visit.press("查找")
     assert visit.path == "/datasets"
-    visit.page.locator("tbody a").first.click()
+    visit.page.locator("main h2 a").first.click()
     visit.look()
     assert visit.path == "/datasets/exchange-rates"
     assert visit.says("无条件开放")
@@ -48,7 +48,7 @@ def test_the_keyboard_reaches_the_text_first_and_its_place_is_visible(enter):
     visit = enter()
     visit.go("/login")
     visit.page.keyboard.press("Tab")
-    assert visit.page.evaluate("() => document.activeElement.className") == "skip"
+    assert visit.page.evaluate("() => document.activeElement.className") == "govuk-skip-link"
     assert visit.page.evaluate("() => document.activeElement.getBoundingClientRect().left") >= 0
     seen = set()
     for _ in range(12):
