@@ -28,6 +28,7 @@ from service.grants import store as grant_store
 from service.oauth import actions as clients
 from service.people import actions as people
 from service.people import store as persons
+from service.people.actions import NewUnit, RegisterFacts, new_person
 from service.policy.engine import reading
 from service.screening import actions as screening
 from service.screening import jobs as publishing
@@ -127,25 +128,19 @@ def _people(session: Session, known: dict[str, Any], *, now: datetime) -> None:
     have = persons.units_by_id(session, [unit["id"] for unit in cast()["units"]])
     for unit in cast()["units"]:
         if unit["id"] not in have:
-            people.add_unit(session, by=SYSTEM, now=now, uscc=unit.get("uscc"), **_unit(unit))
+            people.add_unit(session, NewUnit(**unit), by=SYSTEM, now=now)
     passwords = {account["login"]: account["password"] for account in known["accounts"]}
     for who in cast()["people"]:
         if persons.person_by_login(session, who["login"]) is None:
-            people.add_person(
-                session, login=who["login"], name=who["name"], password=passwords[who["login"]], unit_id=who["unit"],
-                roles=[Role(role) for role in who["roles"]], by=SYSTEM, now=now,
-            )  # fmt: skip
+            person = new_person(who["login"], who["name"], passwords[who["login"]])
+            roles = [Role(role) for role in who["roles"]]
+            people.add_person(session, person, unit_id=who["unit"], roles=roles, by=SYSTEM, now=now)
     officer = _actor(session, Role.AUTHORITY).person_id
     for unit in cast()["units"]:
         if unit["kind"] == "enterprise" and not persons.verified(session, unit["id"]):
             people.confirm_unit(session, unit["id"], evidence="演示：营业执照副本与经办人授权书", by=officer, now=now)
-            people.record_facts(
-                session, unit["id"], foreign_share=0, credit="good", certs=["mlps2", "mlps3"], by=officer, now=now
-            )
-
-
-def _unit(unit: dict[str, str]) -> dict[str, str]:
-    return {name: unit[name] for name in ("id", "kind", "name", "name_en")}
+            facts = RegisterFacts(foreign_share=0, credit="good", certs=["mlps2", "mlps3"])
+            people.record_facts(session, unit["id"], facts, by=officer, now=now)
 
 
 def _dataset(manifest: Path) -> None:

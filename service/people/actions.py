@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from service.audit.actions import record
@@ -34,6 +34,30 @@ from service.people.tables import LoginSession, Person, Unit, UnitConfirmation, 
 
 
 @dataclass(frozen=True, slots=True)
+class NewUnit:
+    """A unit to be added.  Its English name is the Chinese one, and its id a fresh one, where none is given."""
+
+    kind: str
+    name: str
+    name_en: str = ""
+    uscc: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFacts:
+    """What registers say about a unit, in the words of the lists' vocabulary; None is not said.
+
+    `foreign_share` is in percent; `certs` names the implied ones too (mlps3 goes with mlps2), empty is none at all.
+    """
+
+    applicant_kind: str | None = None
+    foreign_share: float | None = None
+    credit: str | None = None
+    certs: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NewPerson:
     """A person to be added.  The password was hashed before the transaction: hashing would hold the writer."""
 
@@ -45,38 +69,26 @@ class NewPerson:
 # ---- units ----------------------------------------------------------------------------------------------------------
 
 
-def add_unit(
-    session: Session,
-    *,
-    kind: str,
-    name: str,
-    name_en: str,
-    uscc: str | None,
-    by: str,
-    now: datetime,
-    id: str | None = None,
-) -> Unit:
+def add_unit(session: Session, unit: NewUnit, *, by: str, now: datetime) -> Unit:
     """Add a unit.  Raises Duplicate when its id or its code is taken, Invalid when the code does not hold."""
-    values = _unit_values(kind, name, name_en, _checked(uscc), id or new_id(now), now)
+    values = _unit_values(unit, _checked(unit.uscc), now)
     if not store.add_unit(session, values):
         raise Duplicate()
     return _added(session, str(values["id"]), "unit:add", by=by, now=now)
 
 
-def register_unit(
-    session: Session, *, kind: str, name: str, name_en: str, uscc: str, person: NewPerson, now: datetime
-) -> tuple[Unit, Person]:
+def register_unit(session: Session, wanted: NewUnit, person: NewPerson, *, now: datetime) -> tuple[Unit, Person]:
     """Add an applicant unit and its first person, who manages it and applies for it; nobody has verified it yet.
 
     When another unit holds the code a dispute is opened and the registration stands without a code of its own: the
     caller sees no difference.  Raises LoginTaken.
     """
-    code, unit_id, person_id = _checked(uscc), new_id(now), new_id(now)
-    values = _unit_values(kind, name, name_en, code, unit_id, now)
+    code, person_id = _checked(wanted.uscc), new_id(now)
+    values = _unit_values(wanted, code, now)
     held = not store.add_unit(session, values)
     if held:
         store.add_unit(session, values | {"uscc": None})
-    unit = _added(session, unit_id, "unit:register", by=person_id, now=now)
+    unit = _added(session, str(values["id"]), "unit:register", by=person_id, now=now)
     if held and code:
         _open_dispute(session, unit, code, by=person_id, now=now)
     _tell_authority(session, "unit-registered", unit, now=now)
@@ -103,28 +115,10 @@ def confirm_unit(session: Session, unit_id: str, *, evidence: str, by: str, now:
     return confirmed
 
 
-def record_facts(
-    session: Session,
-    unit_id: str,
-    *,
-    by: str,
-    now: datetime,
-    applicant_kind: str | None = None,
-    foreign_share: float | None = None,
-    credit: str | None = None,
-    certs: Collection[str] | None = None,
-) -> Unit:
-    """Put down what registers say about a unit, in the words of the lists' vocabulary; None leaves a fact as it was.
-
-    `foreign_share` is in percent; `certs` names the implied ones too (mlps3 goes with mlps2), empty is none at all.
-    """
+def record_facts(session: Session, unit_id: str, said: RegisterFacts, *, by: str, now: datetime) -> Unit:
+    """Put down what registers say about a unit; what they do not say stays as it was."""
     unit = store.lock_unit(session, unit_id)
-    facts = {
-        "applicant_kind": applicant_kind,
-        "foreign_share": foreign_share,
-        "credit": credit,
-        "certs": None if certs is None else sorted(certs),
-    }
+    facts = asdict(said) | {"certs": None if said.certs is None else sorted(said.certs)}
     given = {name: value for name, value in facts.items() if value is not None}
     for name, value in given.items():
         setattr(unit, name, value)
@@ -171,16 +165,14 @@ def _tell_authority(session: Session, kind: str, unit: Unit, *, now: datetime) -
     put(session, kind=kind, to_role=Role.AUTHORITY, facts=facts, now=now)
 
 
-def _unit_values(
-    kind: str, name: str, name_en: str, uscc: str | None, unit_id: str, now: datetime
-) -> dict[str, object]:
+def _unit_values(unit: NewUnit, code: str | None, now: datetime) -> dict[str, object]:
     return {
-        "id": unit_id,
-        "kind": UnitKind(kind).value,
-        "name": name,
-        "name_en": name_en or name,
-        "uscc": uscc,
-        "applicant_kind": LIST_WORDS.get(UnitKind(kind)),
+        "id": unit.id or new_id(now),
+        "kind": UnitKind(unit.kind).value,
+        "name": unit.name,
+        "name_en": unit.name_en or unit.name,
+        "uscc": code,
+        "applicant_kind": LIST_WORDS.get(UnitKind(unit.kind)),
         "foreign_share": None,
         "certs": None,
         "credit": None,
@@ -206,32 +198,28 @@ def _checked(uscc: str | None) -> str | None:
 # ---- persons --------------------------------------------------------------------------------------------------------
 
 
+def new_person(login: str, name: str, password: str) -> NewPerson:
+    """Return a person with the password hashed, which takes some 25 ms: for commands and seeding, outside a flood."""
+    return NewPerson(fold_login(login), name, engine.hash_password(password))
+
+
 def add_person(
-    session: Session,
-    *,
-    login: str,
-    name: str,
-    password: str,
-    unit_id: str,
-    roles: Collection[Role],
-    by: str,
-    now: datetime,
+    session: Session, person: NewPerson, *, unit_id: str, roles: Collection[Role], by: str, now: datetime
 ) -> Person:
-    """Add a person with roles, hashing the password here: for commands and seeding, where nobody waits.
+    """Add a person with roles.
 
     Raises LoginTaken, RoleUnfit when a role does not belong in the unit, NotFound when there is no such unit.
     """
-    person = NewPerson(fold_login(login), name, engine.hash_password(password))
     return _insert_person(session, new_id(now), person, store.unit(session, unit_id), roles, by=by, now=now)
 
 
 def add_member(
     session: Session, person: NewPerson, *, unit_id: str, roles: Collection[Role], by: str, now: datetime
 ) -> Person:
-    """Add a person to a manager's own unit.  Raises LoginTaken, RoleUnfit."""
+    """Add a person to a manager's own unit.  Raises as `add_person`, RoleUnfit for an officer's role."""
     if not set(roles) <= FIRM:
         raise RoleUnfit()
-    return _insert_person(session, new_id(now), person, store.unit(session, unit_id), roles, by=by, now=now)
+    return add_person(session, person, unit_id=unit_id, roles=roles, by=by, now=now)
 
 
 def set_roles(

@@ -8,6 +8,7 @@ from service.base.i18n import gettext
 from service.base.roles import PERSONS, Role
 from service.base.settings import Settings
 from service.people import actions, store
+from service.people.actions import NewUnit, new_person
 from service.people.forms import explain
 from service.people.rules import UnitKind, fold_login, login_fault, password_fault
 
@@ -40,11 +41,10 @@ def people() -> None:
 @click.option("--uscc", default=None, help="统一社会信用代码 / unified social credit code")
 def add_unit(unit_id: str | None, kind: str, name: str, name_en: str, uscc: str | None) -> None:
     """添加单位 / Add a unit: a source unit, the authority, or an applicant unit."""
+    wanted = NewUnit(kind, name, name_en, uscc, unit_id)
     _connect()
     with db.writing() as session:
-        unit = actions.add_unit(
-            session, id=unit_id, kind=kind, name=name, name_en=name_en, uscc=uscc, by=BY, now=clock.now(session)
-        )
+        unit = actions.add_unit(session, wanted, by=BY, now=clock.now(session))
     click.echo(unit.id)
 
 
@@ -60,11 +60,11 @@ def add(login: str, name: str, unit_id: str, roles: tuple[str, ...], password: s
     if fault := login_fault(folded) or password_fault(password, folded):
         raise click.ClickException(explain(fault))
     _connect()
+    wanted = new_person(folded, name, password)
     with db.writing() as session:
         person = actions.add_person(
-            session, login=folded, name=name, password=password, unit_id=unit_id,
-            roles=[Role(role) for role in roles], by=BY, now=clock.now(session),
-        )  # fmt: skip
+            session, wanted, unit_id=unit_id, roles=[Role(role) for role in roles], by=BY, now=clock.now(session)
+        )
     click.echo(person.id)
 
 

@@ -98,9 +98,9 @@ def test_no_setting_moves_the_clock_of_a_service(home):
 def test_demo_brings_no_accounts_into_a_service_that_it_did_not_make(home):
     with db.writing() as session:
         now = clock.now(session)
-        unit = people.add_unit(session, kind="authority", name="主管部门", name_en="", uscc=None, by="tests", now=now)
-        people.add_person(session, login="officer", name="某", password="correct horse battery", unit_id=unit.id,
-                          roles=[Role.AUTHORITY], by="tests", now=now)  # fmt: skip
+        unit = people.add_unit(session, people.NewUnit("authority", "主管部门"), by="tests", now=now)
+        person = people.new_person("officer", "某", "correct horse battery")
+        people.add_person(session, person, unit_id=unit.id, roles=[Role.AUTHORITY], by="tests", now=now)
     db.engine().dispose()
     _refused(_invoke("demo", home), "demo")
     assert not (home / "demo.json").exists()

@@ -69,9 +69,8 @@ def log_in(app: Flask, role: Role, *, unit_id: str = "", ago: timedelta = timede
     with db.writing() as session:
         now = clock.now(session)
         unit = unit_id or _unit_for(session, role, now)
-        person = people.add_person(
-            session, login=new_id(now), name="某人", password=PASSWORD, unit_id=unit, roles=[role], by="tests", now=now
-        )
+        someone = people.new_person(new_id(now), "某人", PASSWORD)
+        person = people.add_person(session, someone, unit_id=unit, roles=[role], by="tests", now=now)
     client = resume(app, person.id, ago=ago)
     client.person_id, client.unit_id = person.id, unit  # type: ignore[attr-defined]
     return client
@@ -106,7 +105,7 @@ class Browser(FlaskClient):
 
 def _unit_for(session: db.Session, role: Role, now: datetime) -> str:
     kind = next(kind for kind, roles in ROLES_OF_KIND.items() if role in roles)
-    unit = people.add_unit(session, kind=kind, name="某单位", name_en="A unit", uscc=None, by="tests", now=now)
+    unit = people.add_unit(session, people.NewUnit(kind, "某单位", "A unit"), by="tests", now=now)
     return unit.id
 
 

@@ -23,7 +23,7 @@ def catalogue(sqlite_app):
     with db.writing() as session:
         now = clock.now(session)
         for unit, name in UNITS.items():
-            people.add_unit(session, id=unit, kind="source", name=name, name_en="Bureau", uscc=None, by="x", now=now)
+            people.add_unit(session, people.NewUnit("source", name, "Bureau", id=unit), by="x", now=now)
     for manifest in samples():
         if manifest.stem in SMALL:
             jobs.import_dataset(manifest, by="x")

@@ -10,7 +10,6 @@ from service.base import blobs, clock, db
 from service.base.roles import Role
 from service.home.commands import backup, reopen, restore
 from service.people import actions as people
-from service.people.rules import UnitKind
 
 PASSWORD = "correct horse battery"
 
@@ -35,14 +34,10 @@ def service(empty_database, at, tmp_path):
     migrations.upgrade()
     with db.writing() as session:
         now = clock.now(session)
-        unit = people.add_unit(
-            session, kind=UnitKind.AUTHORITY, name="主管部门", name_en="Authority", uscc=None, by="tests", now=now
-        )
+        unit = people.add_unit(session, people.NewUnit("authority", "主管部门", "Authority"), by="tests", now=now)
         for login in ("olga", "anna"):
-            people.add_person(
-                session, login=login, name="某人", password=PASSWORD, unit_id=unit.id, roles=[Role.AUTHORITY],
-                by="tests", now=now,
-            )  # fmt: skip
+            person = people.new_person(login, "某人", PASSWORD)
+            people.add_person(session, person, unit_id=unit.id, roles=[Role.AUTHORITY], by="tests", now=now)
     jobs.seal(tmp_path / "first")
     return empty_database
 

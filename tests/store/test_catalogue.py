@@ -40,9 +40,7 @@ def units(database, tmp_path):
     with db.writing() as session:
         now = clock.now(session)
         for unit in UNITS:
-            people.add_unit(
-                session, id=unit, kind="source", name="某局", name_en="A bureau", uscc=None, by="x", now=now
-            )
+            people.add_unit(session, people.NewUnit("source", "某局", "A bureau", id=unit), by="x", now=now)
 
 
 @pytest.fixture

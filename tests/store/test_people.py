@@ -12,7 +12,7 @@ from service.base.errors import Duplicate, Invalid, NotFound
 from service.base.roles import Role
 from service.notices.tables import Outbox
 from service.people import actions, engine, jobs, store
-from service.people.actions import NewPerson
+from service.people.actions import NewPerson, NewUnit, RegisterFacts
 from service.people.rules import (
     ABSOLUTE,
     IDLE,
@@ -34,10 +34,8 @@ HASH = engine.hash_password("correct horse battery")
 def register(login: str, uscc: str = USCC, name: str = "凌云智能"):
     """Register one unit through its own transaction; return (unit, person)."""
     with db.writing() as session:
-        return actions.register_unit(
-            session, kind="enterprise", name=name, name_en="", uscc=uscc, person=NewPerson(login, "李伟", HASH),
-            now=clock.now(session),
-        )  # fmt: skip
+        unit, person = NewUnit("enterprise", name, uscc=uscc), NewPerson(login, "李伟", HASH)
+        return actions.register_unit(session, unit, person, now=clock.now(session))
 
 
 def confirm(unit_id: str, by: str = "officer"):
@@ -123,9 +121,7 @@ def test_source_units_and_the_authority_need_no_confirmation(database):
     with db.writing() as session:
         now = clock.now(session)
         for kind in ("source", "authority"):
-            unit = actions.add_unit(
-                session, id=kind, kind=kind, name="局", name_en="Bureau", uscc=None, by="x", now=now
-            )
+            unit = actions.add_unit(session, NewUnit(kind, "局", "Bureau", id=kind), by="x", now=now)
             assert store.verified(session, unit.id)
     with pytest.raises(NotFound):
         confirm("source")
@@ -135,7 +131,7 @@ def test_a_broken_code_and_a_taken_one_are_refused_when_the_desk_adds_a_unit(dat
     def add(uscc: str):
         with db.writing() as session:
             now = clock.now(session)
-            return actions.add_unit(session, kind="source", name="局", name_en="", uscc=uscc, by="x", now=now)
+            return actions.add_unit(session, NewUnit("source", "局", uscc=uscc), by="x", now=now)
 
     with pytest.raises(Invalid):
         add("91330000755918469F")
@@ -156,7 +152,7 @@ def test_what_a_register_says_is_kept_and_what_it_does_not_say_stays_as_it_was(d
     unit, _person = register("li.wei")
     for facts in ({"foreign_share": 12.5, "credit": "good", "certs": ["mlps2", "mlps3"]}, {"certs": []}):
         with db.writing() as session:
-            actions.record_facts(session, unit.id, by="officer", now=clock.now(session), **facts)
+            actions.record_facts(session, unit.id, RegisterFacts(**facts), by="officer", now=clock.now(session))
     with db.reading() as session:
         found = store.unit(session, unit.id)
     assert (found.applicant_kind, found.foreign_share, found.credit, found.certs) == ("enterprise", 12.5, "good", [])
@@ -167,10 +163,8 @@ def test_a_role_that_does_not_belong_in_the_unit_is_refused(database):
     with pytest.raises(RoleUnfit), db.writing() as session:
         actions.set_roles(session, person.id, [Role.AUTHORITY], by="x", now=clock.now(session))
     with pytest.raises(RoleUnfit), db.writing() as session:
-        actions.add_person(
-            session, login="spy", name="间", password="correct horse battery", unit_id=unit.id, roles=[Role.STEWARD],
-            by="x", now=clock.now(session),
-        )  # fmt: skip
+        spy = NewPerson("spy", "间", HASH)
+        actions.add_person(session, spy, unit_id=unit.id, roles=[Role.STEWARD], by="x", now=clock.now(session))
 
 
 def test_a_unit_keeps_its_last_manager(database):

@@ -24,7 +24,7 @@ def world(sqlite, store):
     with db.writing() as session:
         now = clock.now(session)
         for unit in ("finance-office", "transport-bureau"):
-            people.add_unit(session, id=unit, kind="source", name=unit, name_en=unit, uscc=None, by="x", now=now)
+            people.add_unit(session, people.NewUnit("source", unit, id=unit), by="x", now=now)
         actions.publish_editions(session, now=now)
     manifests = {file.stem: file for file in samples()}
     catalogue.import_dataset(manifests[RATES], by="x")

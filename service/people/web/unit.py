@@ -11,7 +11,7 @@ from service.base.errors import Invalid
 from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import gettext
 from service.people import actions, engine, gate, store
-from service.people.actions import NewPerson
+from service.people.actions import NewPerson, NewUnit
 from service.people.forms import MemberForm, RegisterForm, RolesForm
 from service.people.rules import APPLICANT_KINDS, KIND_NAMES, ROLE_NAMES, LoginTaken, UnitKind
 from service.people.web.login import fresh_login
@@ -84,12 +84,11 @@ def disable(person_id: str) -> ResponseReturnValue:
 
 def _register(form: RegisterForm) -> str:
     gate.admit_registration(address())
+    unit = NewUnit(form.kind, form.name, form.name_en, form.uscc)
     person = NewPerson(form.login, form.person_name, engine.hash_password(form.password))
     with db.writing() as session:
         now = clock.now(session)
-        _unit, first = actions.register_unit(
-            session, kind=form.kind, name=form.name, name_en=form.name_en, uscc=form.uscc, person=person, now=now
-        )
+        _unit, first = actions.register_unit(session, unit, person, now=now)
         return begin(session, first.id, now=now)
 
 

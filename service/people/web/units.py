@@ -11,6 +11,7 @@ from service.base.errors import Invalid, NotFound
 from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import gettext, pick
 from service.people import actions, store
+from service.people.actions import RegisterFacts
 from service.people.forms import ConfirmForm
 from service.people.rules import APPLICANT_KINDS, KIND_NAMES, NO_CERTS
 from service.people.web.session import pages
@@ -53,8 +54,8 @@ def confirm(unit_id: str) -> ResponseReturnValue:
     with db.writing() as session:
         now = clock.now(session)
         actions.confirm_unit(session, unit_id, evidence=form.evidence, by=who.person_id, now=now)
-        if facts := _facts(form):
-            actions.record_facts(session, unit_id, by=who.person_id, now=now, **facts)
+        if (facts := _facts(form)) != RegisterFacts():
+            actions.record_facts(session, unit_id, facts, by=who.person_id, now=now)
     return http.see_other(f"/units/{unit_id}")
 
 
@@ -72,10 +73,9 @@ def _confirm_form() -> ConfirmForm:
     return form
 
 
-def _facts(form: ConfirmForm) -> dict[str, Any]:
+def _facts(form: ConfirmForm) -> RegisterFacts:
     """Return the facts that the officer filled in."""
-    facts = {**form.model_dump(exclude={"evidence", "certs"}), "certs": _certs(form.certs)}
-    return {name: value for name, value in facts.items() if value is not None}
+    return RegisterFacts(form.applicant_kind, form.foreign_share, form.credit, _certs(form.certs))
 
 
 def _certs(chosen: list[str] | None) -> tuple[str, ...] | None:

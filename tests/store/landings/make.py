@@ -14,8 +14,7 @@ from service.base import clock, db, state
 from service.grants import jobs as grants
 from service.notices import jobs as notices
 from service.people import actions as people
-from service.people.actions import NewPerson
-from service.people.engine import hash_password
+from service.people.actions import NewUnit, RegisterFacts
 from tests import servers, world
 from tests.store import rows
 
@@ -54,7 +53,7 @@ def live(lived: world.World) -> None:
     assert manager.post(f"/notices/{notice}/reading").status_code == 303
     with db.writing() as session:
         for _ in range(FIRST_TILE):
-            people.record_facts(session, "firm-tide", credit="good", by="demo", now=clock.now(session))
+            people.record_facts(session, "firm-tide", RegisterFacts(credit="good"), by="demo", now=clock.now(session))
     audit.seal(lived.settings.home)
     lived.suspend(CAUSE)  # told, not yet sealed
     with db.writing() as session:
@@ -80,12 +79,10 @@ def _apply(lived: world.World) -> None:
 
 def _dispute(lived: world.World) -> None:
     """Register another unit under a code that is held already."""
-    person = NewPerson(login="somebody-else", name="演示登记人", password_hash=hash_password("a password"))
+    person = people.new_person("somebody-else", "演示登记人", "a password")
+    unit = NewUnit("enterprise", "示例同码有限公司", "Example Same Code Ltd", "91330100MA0TDE001C")
     with db.writing() as session:
-        people.register_unit(
-            session, kind="enterprise", name="示例同码有限公司", name_en="Example Same Code Ltd",
-            uscc="91330100MA0TDE001C", person=person, now=clock.now(session),
-        )  # fmt: skip
+        people.register_unit(session, unit, person, now=clock.now(session))
 
 
 if __name__ == "__main__":
