@@ -33,7 +33,6 @@ class Verb(StrEnum):
     SIGN = "sign"
 
 
-DECISIONS = (Verb.APPROVE, Verb.NARROW, Verb.RETURN, Verb.REFUSE)
 OPEN = frozenset({State.IN_REVIEW, State.RETURNED, State.APPROVED})
 
 # Every pair that is not here is refused.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, delete, or_, update
+from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlalchemy.engine import CursorResult
 
 from service.applications.rules import OPEN, Actor, Snapshot, State, Step, snapshot, steps_of
@@ -98,11 +98,11 @@ def open_for(session: Session, who: Actor, *, now: datetime, limit: int = 200) -
     return [Work(row[0], row[1], row[2], bool(row[0].due_at and row[0].due_at < now)) for row in rows]
 
 
-def _at_step(role: Role):  # type: ignore[no-untyped-def]
+def _at_step(role: Role) -> ColumnElement[bool]:
     return and_(col(Application.state) == State.IN_REVIEW, col(Application.step_role) == role.value)
 
 
-def _own_work(who: Actor):  # type: ignore[no-untyped-def]
+def _own_work(who: Actor) -> ColumnElement[bool] | None:
     states = [State.RETURNED.value] if who.roles & FIRM else []
     states += [State.APPROVED.value] if Role.MANAGER in who.roles else []
     if not states:

@@ -57,7 +57,7 @@ class OpenCase(SQLModel, table=True):
 
 
 class History(SQLModel, table=True):
-    """What a case was after each act: the timeline is read from it, and the answer to "what changed since"."""
+    """What a case was after each act: from it whoever acts on an older version is told what has changed since."""
 
     __tablename__ = "application_history"
 

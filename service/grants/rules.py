@@ -243,15 +243,8 @@ def recipe(
     A filter that cannot be applied is an error, never left out: it would open more rows than were granted.
     """
     known = {column.name: column for column in described}
-    chosen = tuple(columns)
-    if not chosen or len(set(chosen)) != len(chosen):
-        raise BadRecipe("columns must be named, each once")
-    if strangers := [name for name in chosen if name not in known]:
-        raise BadRecipe(f"the dataset has no column {', '.join(strangers)}")
-    since, until = _day(row_filter.get("from")), _day(row_filter.get("to"))
-    areas = tuple(row_filter.get("areas") or ())
-    if extra := set(row_filter) - {"from", "to", "areas"}:
-        raise BadRecipe(f"unknown filter {sorted(extra)}")
+    chosen = _chosen(columns, known)
+    since, until, areas = _rows(row_filter)
     if (since or until) and time_column not in known:
         raise BadRecipe("a period needs the dataset's time column")
     if areas and area_column not in known:
@@ -262,6 +255,22 @@ def recipe(
         hidden=tuple(name for name in known if name not in chosen),
         time_column=time_column, since=since, until=until, area_column=area_column, areas=areas,
     )  # fmt: skip
+
+
+def _chosen(columns: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    chosen = tuple(columns)
+    if not chosen or len(set(chosen)) != len(chosen):
+        raise BadRecipe("columns must be named, each once")
+    if strangers := [name for name in chosen if name not in known]:
+        raise BadRecipe(f"the dataset has no column {', '.join(strangers)}")
+    return chosen
+
+
+def _rows(row_filter: Mapping[str, Any]) -> tuple[date | None, date | None, tuple[str, ...]]:
+    """Return the first and the last day and the areas that a filter names."""
+    if extra := set(row_filter) - {"from", "to", "areas"}:
+        raise BadRecipe(f"unknown filter {sorted(extra)}")
+    return _day(row_filter.get("from")), _day(row_filter.get("to")), tuple(row_filter.get("areas") or ())
 
 
 def _day(value: str | date | None) -> date | None:

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from granian import Granian
 from granian.constants import Interfaces
@@ -68,12 +67,6 @@ def demand_port(host: str, port: int) -> None:
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
-
-
-def port_of(base_url: str) -> int:
-    """Return the port that a base URL names; 443 or 80 where it names none."""
-    parts = urlsplit(base_url)
-    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The policies folder as one value, loaded once at start."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,7 +10,7 @@ from service.policy.engine.lists import ListFile, between, read_list
 from service.policy.engine.reading import Fault, M, Path_, PolicyError, Source, as_model, read
 from service.policy.rules.calendar import WorkCalendar, Year
 from service.policy.rules.models import Model, NegativeList
-from service.policy.rules.papers import TERM_BLANKS, Agreement, ApplicationForm, Reasons, Remedy, blanks_in
+from service.policy.rules.papers import TERM_BLANKS, Agreement, ApplicationForm, Clause, Reasons, Remedy, blanks_in
 from service.policy.rules.routes import Route
 from service.policy.rules.vocabulary import Vocabulary
 
@@ -144,18 +144,24 @@ def _agreement_faults(paper: Agreement, vocabulary: Vocabulary) -> Iterator[tupl
     for name in ("title", "preamble"):
         yield from _blank_faults(blanks_in(getattr(paper, name)), TERM_BLANKS, (name,))
     for index, clause in enumerate(paper.clauses):
-        kinds = clause.obligations or ()
-        if unknown := [kind for kind in kinds if kind not in params]:
-            yield ("clauses", index, "obligations"), f"词表中没有义务 {unknown} / not kinds of obligation"
-            continue
-        known = TERM_BLANKS | (params[kinds[0]] if len(kinds) == 1 else frozenset())
-        yield from _blank_faults(blanks_in(clause.text) | blanks_in(clause.title), known, ("clauses", index, "text"))
-        if wrong := [word for word in clause.purposes or () if not vocabulary.knows("purposes", word)]:
-            yield ("clauses", index, "purposes"), f"词表中没有用途 {wrong} / not purposes of the vocabulary"
+        yield from _clause_faults(clause, ("clauses", index), params, vocabulary)
     covered = {kind for clause in paper.clauses for kind in clause.obligations or () if not clause.purposes}
     held = {kind for kind, by in vocabulary.enforcers.items() if {"contract", "process"} & set(by)}
     if bare := sorted(held - covered):
         yield ("clauses",), f"义务没有对应条款：{', '.join(bare)} / no clause for these obligations"
+
+
+def _clause_faults(
+    clause: Clause, path: Path_, params: Mapping[str, frozenset[str]], vocabulary: Vocabulary
+) -> Iterator[tuple[Path_, str]]:
+    kinds = clause.obligations or ()
+    if unknown := [kind for kind in kinds if kind not in params]:
+        yield (*path, "obligations"), f"词表中没有义务 {unknown} / not kinds of obligation"
+        return
+    known = TERM_BLANKS | (params[kinds[0]] if len(kinds) == 1 else frozenset())
+    yield from _blank_faults(blanks_in(clause.text) | blanks_in(clause.title), known, (*path, "text"))
+    if wrong := [word for word in clause.purposes or () if not vocabulary.knows("purposes", word)]:
+        yield (*path, "purposes"), f"词表中没有用途 {wrong} / not purposes of the vocabulary"
 
 
 def _reason_faults(paper: Reasons) -> Iterator[tuple[Path_, str]]:
