@@ -16,7 +16,7 @@ from service.catalogue import store as catalogue
 from service.grants import rules, store
 from service.grants.engine import BuiltView
 from service.grants.rules import GrantStanding, NotEnforceable, Recipe, ViewState
-from service.grants.tables import Grant, ReleasedView, Suspension
+from service.grants.tables import Grant, GrantTask, ReleasedView, Suspension
 from service.notices import actions as notices
 from service.people import store as people
 
@@ -30,7 +30,8 @@ SAME_PERSON = N_("暂停由一人提出、另一人确认，两人不得为同�
 class NewGrant:
     """What is to be granted, from `starts_at` (None: from now) up to but not including `ends_at`.
 
-    `rests_on` names the screening and the list digests of the verdict that allowed it.
+    `rests_on` names the screening and the list digests of the verdict that allowed it; `tasks` are the dated duties
+    that come with it, each an obligation and the Beijing day by whose end it is due.
     """
 
     unit_id: str
@@ -45,6 +46,7 @@ class NewGrant:
     rests_on: Mapping[str, Any]
     starts_at: datetime | None = None
     transforms: Sequence[Mapping[str, Any]] = ()
+    tasks: Sequence[tuple[Mapping[str, Any], date]] = ()
 
 
 def issue(session: Session, wanted: NewGrant, *, by: str, now: datetime) -> Grant:
@@ -67,6 +69,13 @@ def issue(session: Session, wanted: NewGrant, *, by: str, now: datetime) -> Gran
         dataset_version=wanted.dataset_version, rests_on=dict(wanted.rests_on), created_at=now,
     )  # fmt: skip
     session.add(grant)
+    session.add_all(
+        GrantTask(
+            id=new_id(now), grant_id=grant.id, kind=str(obligation["kind"]), obligation=dict(obligation),
+            due_on=due_on, created_at=now,
+        )
+        for obligation, due_on in wanted.tasks
+    )  # fmt: skip
     _record(
         session, grant, "grant:issue", by=by, now=now, application=grant.application_id, dataset=grant.dataset_id,
         dataset_version=grant.dataset_version, recipe=recipe.digest(), screening=wanted.rests_on["screening"],

@@ -86,7 +86,8 @@ def _answer(session: Session, grant: Grant, status: int = 200) -> Response:
     view: dict[str, object] = {"state": store.view_state(session, grant.id)}
     if ready := store.view_of(session, grant.id):
         view |= {"rows": ready.rows, "parquet_sha256": ready.parquet_sha256, "csv_sha256": ready.csv_sha256}
-    return http.json_answer({**_document(grant, held, now=now), "view": view}, status)
+    due = [{"kind": task.kind, "due_on": task.due_on.isoformat()} for task in store.tasks(session, grant.id)]
+    return http.json_answer({**_document(grant, held, now=now), "view": view, "tasks": due}, status)
 
 
 def _document(grant: Grant, held: Suspension | None, *, now: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from service.base.errors import Changed, NotFound
 from service.base.roles import Role
 from service.catalogue.tables import Dataset
 from service.grants.rules import SEE_ALL, ViewState
-from service.grants.tables import Grant, ReleasedView, Reminder, Suspension
+from service.grants.tables import Grant, GrantTask, ReleasedView, Reminder, Suspension
 
 # ---- grants ---------------------------------------------------------------------------------------------------------
 
@@ -22,6 +22,12 @@ def grant(session: Session, grant_id: str) -> Grant:
     if (found := session.get(Grant, grant_id)) is None:
         raise NotFound()
     return found
+
+
+def tasks(session: Session, grant_id: str) -> Sequence[GrantTask]:
+    """Return the dated duties of a grant, the first due on top."""
+    asked = select(GrantTask).where(GrantTask.grant_id == grant_id)
+    return session.exec(asked.order_by(col(GrantTask.due_on), col(GrantTask.id))).all()
 
 
 def of_application(session: Session, application_id: str, dataset_id: str) -> Grant | None:

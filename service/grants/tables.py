@@ -1,6 +1,6 @@
 """Rows of grants: leave to read, its suspensions, the bytes made for it, the reminders sent."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
@@ -34,6 +34,22 @@ class Grant(SQLModel, table=True):
     rests_on: dict[str, Any] = Field(sa_type=Document, description='{"screening", "lists", "agreement"}')
     epoch: int = Field(default=1)
     version: int = Field(default=1)
+    created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class GrantTask(SQLModel, table=True):
+    """Something that a grant's conditions ask of its unit by a day, enforced by people: a report, a proof, a check.
+
+    Due at the end of the Beijing day `due_on`.
+    """
+
+    __tablename__ = "grant_task"
+
+    id: str = Field(primary_key=True, max_length=32)
+    grant_id: str = Field(index=True, max_length=32)
+    kind: str = Field(max_length=40, description="of the obligation")
+    obligation: dict[str, Any] = Field(sa_type=Document)
+    due_on: date = Field(index=True)
     created_at: datetime = Field(sa_type=UTCDateTime)
 
 

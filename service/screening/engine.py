@@ -13,6 +13,7 @@ from service.policy import engine as policy
 from service.policy.engine.folder import read_lists, yaml_files
 from service.policy.rules.calendar import due as count_due
 from service.policy.rules.duties import Grantable, blocking
+from service.policy.rules.duties import tasks as tasks_of
 from service.policy.rules.facts import read_facts
 from service.policy.rules.judging import judge
 from service.policy.rules.merging import plain
@@ -137,6 +138,13 @@ def reasons(verb: str) -> tuple[Reason, ...]:
 def obligations_of(verdict: Mapping[str, Any]) -> tuple[Obligation, ...]:
     """Return a stored verdict's obligations."""
     return _OBLIGATIONS.validate_json(json.dumps(verdict["obligations"]))
+
+
+def tasks(verdict: Mapping[str, Any], *, starts_on: date, ends_on: date) -> list[tuple[dict[str, Any], date]]:
+    """Return what falls due by a verdict's conditions under a grant of those days (both included), with its day."""
+    vocabulary = policy.current().vocabulary
+    found = tasks_of(obligations_of(verdict), starts_on=starts_on, ends_on=ends_on, vocabulary=vocabulary)
+    return [(plain(task.obligation), task.due_on) for task in found]
 
 
 def obligation_label(obligation: Mapping[str, Any], language: str) -> str:

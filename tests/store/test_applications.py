@@ -416,6 +416,18 @@ def test_the_signature_makes_exactly_the_grant_that_was_decided():
         ]  # fmt: skip
 
 
+def test_what_people_must_see_to_under_a_grant_gets_its_day():
+    with db.writing() as session:
+        training = cases.approved(session, purpose="ai.training.traffic")
+        trained = cases.signed(session, training)
+        analysis = cases.signed(session, cases.approved(session, columns=COLUMNS[:2]))
+    with db.reading() as session:
+        due = [(task.kind, task.due_on.isoformat()) for task in grants.tasks(session, trained.id)]
+        assert ("training_register", "2026-11-23") in due
+        assert ("no_memorisation", "2026-11-23") in due
+        assert grants.tasks(session, analysis.id) == []
+
+
 def test_only_a_manager_signs_and_only_the_text_that_is_offered():
     with db.writing() as session:
         application = cases.approved(session)

@@ -280,6 +280,7 @@ def _issue(
         ends_at=end_of_day(application.ends_on),
         dataset_version=catalogue.latest(session, application.dataset_id).number,
         rests_on={"screening": judged.id, "lists": list(judged.digests), "agreement": agreement.digest},
+        tasks=judging.tasks(judged.verdict, starts_on=day_of(now), ends_on=application.ends_on),
     )
     return grants.issue(session, wanted, by=by.person_id, now=now)
 

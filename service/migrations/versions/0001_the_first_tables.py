@@ -290,6 +290,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_grant_unit_id"), ["unit_id"], unique=False)
 
     op.create_table(
+        "grant_task",
+        sa.Column("id", sa.String(32), nullable=False),
+        sa.Column("grant_id", sa.String(32), nullable=False),
+        sa.Column("kind", sa.String(40), nullable=False),
+        sa.Column("obligation", db.Document, nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("created_at", db.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_grant_task")),
+    )
+    with op.batch_alter_table("grant_task", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_grant_task_due_on"), ["due_on"], unique=False)
+        batch_op.create_index(batch_op.f("ix_grant_task_grant_id"), ["grant_id"], unique=False)
+
+    op.create_table(
         "leaf",
         sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("event_id", sa.String(26), nullable=False),
@@ -713,6 +727,11 @@ def downgrade() -> None:
     op.drop_table("list_edition")
     op.drop_table("lease")
     op.drop_table("leaf")
+    with op.batch_alter_table("grant_task", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_grant_task_grant_id"))
+        batch_op.drop_index(batch_op.f("ix_grant_task_due_on"))
+
+    op.drop_table("grant_task")
     with op.batch_alter_table("grant", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_grant_unit_id"))
         batch_op.drop_index(batch_op.f("ix_grant_ends_at"))

@@ -45,6 +45,7 @@ def live(lived: world.World) -> None:
     _apply(lived)
     _dispute(lived)
     assert lived.rows(lived.token()).status_code == 200
+    lived.another_grant("parking-records", ["lot_id"], tasks=[({"kind": "training_register"}, lived.now().date())])
     clock.set_shift(CLOSE_TO_THE_END)
     grants.remind_of_expiry()
     notices.deliver()
