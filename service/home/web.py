@@ -166,6 +166,7 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
         "own": own,
         "clients": systems,
         "scripts": _scripts(one, systems) if own else [],
+        "tasks": grants.tasks(session, one.grant.id),
         "totals": usage.totals_of_grant(session, one.grant.id),
         "usage": usage.usage_of_grant(session, one.grant.id),
         "may_suspend": _may_suspend(one),

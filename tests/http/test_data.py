@@ -465,6 +465,19 @@ def test_no_request_breaks_the_data_plane(world, query, headers, tail):
     assert "private" in answer.headers["Cache-Control"]
 
 
+def test_what_falls_due_under_a_grant_stands_on_its_page_with_its_day(world):
+    world.change(
+        "insert into grant_task (id, grant_id, kind, obligation, due_on, created_at) values "
+        f"""('t1', '{world.grant}', 'usage_report', '{{"kind": "usage_report", "every_days": 30}}', '2027-01-31',"""
+        " '2026-11-24 00:00:00.000000')"
+    )
+    page = world.login("lake-manager").get(f"/grants/{world.grant}").text
+    assert "到期事项" in page
+    assert "2027年1月31日" in page
+    due = world.login("lake-manager").get(f"/api/v1/grants/{world.grant}").json["tasks"]
+    assert due == [{"kind": "usage_report", "due_on": "2027-01-31"}]
+
+
 def _token(world):
     """Return one token for all examples of a test."""
     if "token" not in world.known:
