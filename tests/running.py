@@ -140,6 +140,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def await_port(port: int, process: "subprocess.Popen[bytes]", seconds: float = STOP_SECONDS) -> None:
+    """Wait until something listens on the port; RuntimeError when the process ends before, or the time is up."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(f"nothing listens on port {port}")
+
+
 def answers(url: str) -> bool:
     """Whether a GET of `url` is answered well."""
     try:

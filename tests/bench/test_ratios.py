@@ -72,7 +72,7 @@ def static_server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         + f"server {{ listen 127.0.0.1:{port}; root {folder}; }} }}\n"
     )
     server = subprocess.Popen([nginx(), "-p", tmp_path, "-c", config, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
-    time.sleep(0.5)
+    running.await_port(port, server)
     yield f"http://127.0.0.1:{port}", folder
     server.send_signal(signal.SIGTERM)
     server.wait(timeout=10)

@@ -10,19 +10,7 @@ sys.path.pop(0)  # this file may be called pandas.py: it must not be found in pl
 import pandas
 import requests
 
-BASE = "{{ base_url }}"
-CLIENT_ID = "{{ client_id }}" or os.environ["QIANTANG_CLIENT_ID"]
-SECRET = os.environ["QIANTANG_CLIENT_SECRET"]
-
-answer = requests.post(
-    f"{BASE}/oauth/token",
-    data={"grant_type": "client_credentials", "scope": "data.read"},
-    auth=(CLIENT_ID, SECRET),
-    timeout=30,
-)
-if not answer.ok:
-    sys.exit(f"{answer.json()['error']}: {answer.json().get('error_description', '')}")
-token = answer.json()["access_token"]
+{% include "oauth/scripts/_token.py" %}
 
 {% if "download" in delivery %}
 answer = requests.get(
