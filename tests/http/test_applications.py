@@ -97,6 +97,20 @@ def test_a_case_walks_from_the_dataset_to_its_grant(enter):
     assert "已授权" in firm.get(f"/applications/{id}").text
 
 
+def test_the_review_shows_what_other_cases_won_to_their_last_day_and_not_the_cases_own(enter):
+    end = ends_on(60)
+    with db.writing() as session:
+        now = clock.now(session)
+        first = cases.approved(session, now=now, ends_on=end)
+        grant = cases.signed(session, first, now=now)
+        second = cases.submitted(session, now=now, columns=COLUMNS[:2])
+    year, month, day = map(int, end.split("-"))
+    review = enter("steward").get(f"/applications/{second.id}").text
+    assert f"/grants/{grant.id}" in review
+    assert f"{year}年{month}月{day}日</li>" in review
+    assert f"/grants/{grant.id}" not in enter("steward").get(f"/applications/{first.id}").text
+
+
 def test_each_column_stands_with_its_verdict_clause_and_remedy(enter):
     firm = enter("applicant")
     page = firm.get(f"/applications/{begun(firm)}/draft").text

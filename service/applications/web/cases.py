@@ -25,6 +25,7 @@ from service.applications.rules import (
 from service.applications.tables import Application
 from service.base import clock, db, http
 from service.base.access import FIRM, OFFICERS, READERS, Caller, Role, caller, requires
+from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import Invalid, NotAllowed, NotFound, Refusal
 from service.base.forms import errors_by_field, form_data, parse
@@ -168,7 +169,7 @@ def _case(
         seal=seal_of(judged.digests),
         verdicts=screening.column_verdicts(session, ask, now=now),
         others=[] if mine else _others(session, application, who),
-        unit_grants=[] if mine else grants.of_unit(session, application.unit_id),
+        unit_grants=[] if mine else _other_grants(session, application),
         agreement=store.agreement(session, application.id),
         prefilled=typed.get("reason") or (_refusal_reason(session, application, dataset, judged) if deciding else ""),
         reasons=_library() if deciding else [],
@@ -205,6 +206,15 @@ def _shown_verdict(session: Session, application: Application, dataset: Dataset,
         return screening.preview(session, actions.ask_of(application, dataset, now=now), now=now)
     kept = screenings.screening(session, application.screening_id)
     return Judged(kept.id, kept.facts, kept.verdict, tuple(kept.digests))
+
+
+def _other_grants(session: Session, application: Application) -> list[dict[str, Any]]:
+    """Return what the unit was granted by other cases, with the dataset's title and the last day of each."""
+    found = [each for each in grants.of_unit(session, application.unit_id) if each.application_id != application.id]
+    datasets = catalogue.datasets_by_id(session, [each.dataset_id for each in found])
+    return [
+        {"grant": each, "title": datasets[each.dataset_id].title, "last_day": last_day(each.ends_at)} for each in found
+    ]
 
 
 def _others(session: Session, application: Application, who: Actor) -> list[Application]:
