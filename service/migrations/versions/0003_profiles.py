@@ -1,0 +1,18 @@
+"""what a version's columns look like.
+
+Revision: 0003
+Follows: 0002
+"""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
