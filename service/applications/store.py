@@ -32,6 +32,23 @@ def of_unit(session: Session, unit_id: str) -> Sequence[Application]:
     ).all()
 
 
+def bundle(session: Session, application: Application) -> list[Application]:
+    """Return the cases filled in on one form with this one, itself among them, in the order they were begun.
+
+    A case that stands alone is a bundle of one.
+    """
+    if application.bundle_id is None:
+        return [application]
+    return list(
+        session.exec(
+            select(Application)
+            .where(Application.bundle_id == application.bundle_id, Application.unit_id == application.unit_id)
+            .order_by(col(Application.id))
+            .execution_options(populate_existing=True)
+        ).all()
+    )
+
+
 def submitted(session: Session, *, source_unit_id: str | None = None, limit: int = 500) -> Sequence[Application]:
     """Return what was ever submitted, newest first: all of it, or that for one source unit's datasets."""
     query = select(Application).where(Application.state != State.DRAFT, col(Application.number).is_not(None))

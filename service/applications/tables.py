@@ -11,6 +11,7 @@ from service.base.db import Document, UTCDateTime
 class Application(SQLModel, table=True):
     """One unit's request to use one dataset.
 
+    Requests filled in on one form share a `bundle_id`; each is a case of its own in everything else.
     `version` counts the logged acts: a draft is version 0 and saving it is not an act.  `columns`, `ends_on` and the
     other typed fields are what is asked now: narrowing shortens them, and History keeps what they were.
     """
@@ -24,6 +25,8 @@ class Application(SQLModel, table=True):
     step: int = 0
     version: int = 0
     draft: dict[str, Any] = Field(sa_type=Document, description="the form as typed, by field")
+    draft_revision: int = Field(default=0, description="counts the savings of the draft; saving is no logged act")
+    bundle_id: str | None = Field(default=None, index=True, max_length=32, description="none when it stands alone")
     columns: list[str] = Field(default_factory=list, sa_type=Document)
     objections: dict[str, str] = Field(default_factory=dict, sa_type=Document, description="reason by column")
     verdict_objection: str = ""
