@@ -1,4 +1,8 @@
-"""One served demo and one Chromium for all journeys; a browser context of its own for each person."""
+"""One served demo and one Chromium for all journeys; a browser context of its own for each person.
+
+Each journey is walked in Chinese at a phone and in English at a desk.  One that must be walked in both languages on
+both screens is marked `everywhere` (tests.journeys.visit).
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -7,7 +11,7 @@ from playwright.sync_api import Browser
 
 from tests import running
 from tests.chromium import chromium
-from tests.journeys.visit import Visit
+from tests.journeys.visit import USUAL, Visit
 
 
 @pytest.fixture(scope="session")
@@ -22,18 +26,30 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture(params=["zh", "en"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(params=USUAL, ids="-".join)
+def setting(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The language and the screen of this walk."""
+    language, screen = request.param
+    return str(language), str(screen)
 
 
 @pytest.fixture
-def enter(site: running.Running, browser: Browser, language: str) -> Iterator[Callable[..., Visit]]:
+def language(setting: tuple[str, str]) -> str:
+    return setting[0]
+
+
+@pytest.fixture
+def screen(setting: tuple[str, str]) -> str:
+    return setting[1]
+
+
+@pytest.fixture
+def enter(site: running.Running, browser: Browser, language: str, screen: str) -> Iterator[Callable[..., Visit]]:
     """Return a function that opens a visit: of an account by its login, of a visitor without one."""
     visits: list[Visit] = []
 
     def open_visit(login: str = "", *, script: bool = True) -> Visit:
-        visit = Visit(browser, site, language, script=script)
+        visit = Visit(browser, site, language, screen, script=script)
         visits.append(visit)
         if login:
             visit.log_in(login)

@@ -1,12 +1,13 @@
-"""One person at a phone: acts by what is written on the page, and looks at every page that opens.
+"""One person at a phone or a desk: acts by what is written on the page, and looks at every page that opens.
 
-Every page that a visit opens is looked at: it fits a phone without scrolling sideways, the browser has nothing to
+Every page that a visit opens is looked at: it fits the screen without scrolling sideways, the browser has nothing to
 complain about (a refused style or script, a broken link of the page itself), and it speaks one language.
 """
 
 import re
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from service.base.i18n import english
@@ -14,7 +15,10 @@ from tests.house.crawl import Page as Said
 from tests.house.crawl import Reader, names_of, strangers
 from tests.running import Running
 
-PHONE = {"width": 390, "height": 844}
+SCREENS = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
+USUAL = (("zh", "phone"), ("en", "desk"))
+EVERYWHERE = tuple((language, screen) for language in ("zh", "en") for screen in SCREENS)
+everywhere = pytest.mark.parametrize("setting", EVERYWHERE, ids="-".join, indirect=True)
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # The browser reports every refusal that a journey provokes on purpose; each of those is asserted where it is provoked.
@@ -24,12 +28,14 @@ REFUSED = re.compile(r"Failed to load resource: the server responded with a stat
 class Visit:
     """A browser context of one person."""
 
-    def __init__(self, browser: Browser, site: Running, language: str, *, script: bool = True) -> None:
-        self.site, self.language = site, language
+    def __init__(
+        self, browser: Browser, site: Running, language: str, screen: str = "phone", *, script: bool = True
+    ) -> None:
+        self.site, self.language, self.screen = site, language, screen
         self.names = names_of(site)
         self.faults: list[str] = []
         self.context = browser.new_context(
-            base_url=site.base_url, viewport=PHONE, locale=LOCALES[language], java_script_enabled=script
+            base_url=site.base_url, viewport=SCREENS[screen], locale=LOCALES[language], java_script_enabled=script
         )
         self.context.set_default_timeout(15_000)
         self.page: Page = self.context.new_page()
@@ -78,10 +84,10 @@ class Visit:
         return self.word(message) in self.text
 
     def look(self) -> None:
-        """Look at the page that has opened, as a phone shows it."""
+        """Look at the page that has opened, as the screen shows it."""
         self.page.wait_for_load_state()
         if (wide := self.page.evaluate(TOO_WIDE)) > 0:
-            self.faults.append(f"{self.path} ({self.language}): {wide} px too wide for a phone")
+            self.faults.append(f"{self.path} ({self.language}): {wide} px too wide for a {self.screen}")
         said = Said(self.path, 200, "")
         Reader(said).feed(self.page.content())
         self.faults += [f"{self.path} ({self.language}): {text}" for text in strangers(said, self.names)]
