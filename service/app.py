@@ -11,7 +11,7 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service.base import access, blobs, cache, clock, db, http, i18n, log, processes, state
+from service.base import access, assets, blobs, cache, clock, db, http, i18n, log, processes, state
 from service.base.access import Role, caller_or_none, requires
 from service.base.settings import BadSetting, Settings, resource_dir
 from service.home.jobs import demo_accounts
@@ -31,6 +31,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "data": ("data.api",),
 }  # fmt: skip
 ALL_PARTS = frozenset(PARTS)
+THEMES = ("light", "dark")
 
 
 def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PARTS) -> Flask:
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PART
     _speak_templates(app)
     http.install(app, settings, find_caller)
     app.add_url_rule("/language/<code>", "language", choose_language)
+    app.add_url_rule("/theme/<name>", "theme", choose_theme)
     for part in sorted(parts):
         for module in PARTS[part]:
             _register(app, module)
@@ -108,9 +110,20 @@ def from_environment() -> Flask:
 @requires(Role.PUBLIC)
 def choose_language(code: str) -> ResponseReturnValue:
     """Remember the reader's language in a cookie and go back to the page."""
+    return _remember("lang", i18n.negotiate(code, []))
+
+
+@requires(Role.PUBLIC)
+def choose_theme(name: str) -> ResponseReturnValue:
+    """Remember whether the reader wants the pages light or dark; any other word follows the reader's system again."""
+    return _remember("theme", name if name in THEMES else "")
+
+
+def _remember(name: str, chosen: str) -> ResponseReturnValue:
+    """Keep a choice in a cookie, nothing in it forgets one, and go back to the page."""
     answer = redirect(http.local_path(request.args.get("next")), code=303)
-    chosen = i18n.negotiate(code, [])
-    answer.set_cookie("lang", chosen, max_age=31_536_000, samesite="Lax", httponly=True, secure=http.settings().secure)
+    age = assets.YEAR if chosen else 0
+    answer.set_cookie(name, chosen, max_age=age, samesite="Lax", httponly=True, secure=http.settings().secure)
     return answer
 
 
@@ -130,7 +143,9 @@ def _speak_templates(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         _=i18n.gettext, gettext=i18n.gettext, pick=i18n.pick, format_date=i18n.format_date,
-        format_time=i18n.format_time, tongue=i18n.tongue, called=called, Role=Role,
+        format_day=i18n.format_day, weekday=i18n.weekday,
+        format_time=i18n.format_time, tongue=i18n.tongue, called=called, Role=Role, sheet=assets.sheet,
+        script=assets.script, asset=assets.address,
     )  # fmt: skip
     app.context_processor(_context)
 
@@ -145,12 +160,15 @@ def called(named: Any) -> Markup:
 
 def _context() -> dict[str, object]:
     other = "en" if i18n.current() == "zh" else "zh"
-    here = request.full_path.rstrip("?")
+    here = request.full_path.rstrip("?") if request.method == "GET" else "/"
+    theme = request.cookies.get("theme")
     return {
         "caller": caller_or_none(),
         "lang": i18n.current(),
         "lang_tag": i18n.TAGS[i18n.current()],
-        "other_language": url_for("language", code=other, next=here if request.method == "GET" else "/"),
+        "other_language": url_for("language", code=other, next=here),
+        "theme": theme if theme in THEMES else None,
+        "here": here,
         "demo": http.settings().demo,
     }
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from service.base import clock, db, log
+from service.base import assets, clock, db, log
 from service.base.access import Caller
 from service.base.errors import CrossSite, Invalid, NotFound, Refusal, TooLarge, UntrustedHost
 from service.base.forms import parse
@@ -55,6 +55,7 @@ def install(app: Flask, settings: Settings, find_caller: FindCaller) -> None:
     app.before_request(lambda: _identify(find_caller))
     app.before_request(_refuse_cross_site)
     app.after_request(_close)
+    app.after_request(assets.finish)
     app.register_error_handler(Refusal, refuse)
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _broken)
@@ -205,7 +206,7 @@ def _open() -> None:
 def _identify(find_caller: FindCaller) -> None:
     g.caller, g.bearer = None, "Authorization" in request.headers
     cookie = request.cookies.get(cookie_name(settings()))
-    if cookie and not g.bearer:
+    if cookie and not g.bearer and not request.path.startswith(assets.FOLDER):
         with db.reading() as session:
             now = clock.now(session)
         g.caller = find_caller(cookie, now)
