@@ -105,6 +105,16 @@ def format_date(value: date | datetime) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def format_day(day: date) -> str:
+    """Return a day without its year, for where the year is plain: 11月30日, 30 Nov."""
+    return f"{day.month}月{day.day}日" if current() == "zh" else f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def weekday(day: date) -> str:
+    """Return a day's name: 周一, Monday."""
+    return f"周{'一二三四五六日'[day.weekday()]}" if current() == "zh" else WEEKDAYS[day.weekday()]
+
+
 def format_time(value: datetime) -> str:
     """Return an instant as Beijing date and time to the minute."""
     at = value.astimezone(BEIJING)
@@ -112,3 +122,4 @@ def format_time(value: datetime) -> str:
 
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from service.grants.rules import DELIVERIES
 from service.policy import engine as policy
 from service.policy.engine.folder import read_lists, yaml_files
+from service.policy.rules.calendar import Clock, read_clock, working_days_between
 from service.policy.rules.calendar import due as count_due
 from service.policy.rules.duties import Grantable, blocking
 from service.policy.rules.duties import tasks as tasks_of
@@ -107,6 +108,16 @@ def route(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any
 def due(at: datetime, working_days: int) -> datetime:
     """Return 24:00 Beijing time of the last of so many working days after `at`."""
     return count_due(at, working_days=working_days, works=policy.current().calendar.works)
+
+
+def clock_to(due_at: datetime | None, working_days: int, *, now: datetime) -> Clock:
+    """Return how the clock of a step of so many working days reads at `now`; paused when it has no end."""
+    return read_clock(due_at, total=working_days, now=now, calendar=policy.current().calendar)
+
+
+def working_days(start: datetime, end: datetime) -> int:
+    """Return how many working days something took: those after the day of `start` up to and with that of `end`."""
+    return working_days_between(start, end, works=policy.current().calendar.works)
 
 
 def blocked(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from service.base.beijing import BEIJING, last_day
-from service.policy.rules.calendar import WorkCalendar, Year, due, working_days_between
+from service.policy.rules.calendar import WorkCalendar, Year, due, read_clock, working_days_between
 from service.policy.rules.routes import Route, route_for
 from tests.policies.lists import shipped
 
@@ -137,3 +137,70 @@ def test_a_route_ends_with_the_authority():
 def test_no_route_is_an_error_and_not_a_guess():
     with pytest.raises(LookupError):
         route_for([], outcome="pass", domains=[], level=1, delivery="api")
+
+
+# ---- a clock as it is read ------------------------------------------------------------------------------------------
+
+
+def read(at: str, *, start: str = "2026-11-16", days: int = 10):
+    return read_clock(
+        due(noon(start), working_days=days, works=CALENDAR.works), total=days, now=noon(at), calendar=CALENDAR
+    )
+
+
+def test_a_running_clock_counts_what_is_left_after_today_and_says_which_day_today_is():
+    clock = read("2026-11-23")
+    assert (clock.state, clock.left, clock.nth, clock.total) == ("running", 5, 5, 10)
+    assert clock.last == date(2026, 11, 30)
+    assert clock.ticks == ("past",) * 4 + ("today",) + ("next",) * 5
+
+
+def test_on_the_day_of_submission_no_day_has_passed_yet():
+    clock = read("2026-11-16")
+    assert (clock.state, clock.left, clock.nth) == ("running", 10, 0)
+    assert clock.ticks == ("next",) * 10
+
+
+def test_a_day_off_is_no_day_of_the_clock():
+    clock = read("2026-11-22")
+    assert (clock.state, clock.left, clock.nth) == ("running", 6, 0)
+    assert clock.ticks == ("past",) * 4 + ("next",) * 6
+
+
+def test_on_its_last_day_a_clock_is_due_and_not_late():
+    clock = read("2026-11-30")
+    assert (clock.state, clock.left, clock.late, clock.nth) == ("today", 0, 0, 10)
+
+
+def test_the_last_day_lasts_to_midnight_in_beijing():
+    end = due(noon("2026-11-16"), working_days=10, works=CALENDAR.works)
+    before, after = end - timedelta(seconds=1), end
+    assert read_clock(end, total=10, now=before, calendar=CALENDAR).state == "today"
+    assert read_clock(end, total=10, now=after, calendar=CALENDAR).state == "late"
+
+
+@pytest.mark.parametrize(("at", "late"), [("2026-12-01", 1), ("2026-12-05", 4), ("2026-12-07", 5)])
+def test_a_late_clock_counts_the_working_days_since(at, late):
+    clock = read(at)
+    assert (clock.state, clock.left, clock.late) == ("late", 0, late)
+    assert set(clock.ticks) == {"past"}
+
+
+def test_the_saturday_after_a_friday_is_late_by_no_working_day_yet():
+    clock = read("2026-11-28", start="2026-11-20", days=5)
+    assert (clock.last, clock.state, clock.late) == (date(2026, 11, 27), "late", 0)
+
+
+def test_a_clock_without_an_end_stands_still():
+    clock = read_clock(None, total=5, now=noon("2026-11-23"), calendar=CALENDAR)
+    assert (clock.state, clock.last, clock.ticks) == ("paused", None, ())
+
+
+def test_a_clock_of_more_than_twenty_days_has_no_ticks():
+    assert len(read("2026-11-23", days=20).ticks) == 20
+    assert read("2026-11-23", days=21).ticks == ()
+
+
+def test_a_clock_that_ends_in_a_year_not_announced_is_provisional():
+    assert read("2026-12-24", start="2026-12-24").provisional
+    assert not read("2026-11-23").provisional

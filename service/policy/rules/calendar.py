@@ -1,6 +1,7 @@
 """Working days by the Beijing calendar, and the deadlines counted in them."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Literal, Self
@@ -8,7 +9,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from service.base.beijing import day_of, end_of_day
+from service.base.beijing import day_of, end_of_day, last_day
 from service.policy.rules.models import Model, Text
 
 # Statutory days with a fixed solar date: all that is known of a year without a file.
@@ -97,3 +98,69 @@ def working_days_between(start: datetime, end: datetime, *, works: Callable[[dat
         day += timedelta(days=1)
         count += works(day)
     return count
+
+
+MOST_TICKS = 20  # a longer clock is told in words only
+Tick = Literal["past", "today", "next"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A deadline in working days, as it reads on the Beijing day `today`.
+
+    `last` is the last day, through its 24:00; None while the clock stands still.  `left` counts the working days after
+    today up to and with it, `late` those after it up to and with today.  `nth` is today's number among the `total`
+    working days of the clock, 0 on a day off and outside of them.
+    """
+
+    state: Literal["running", "today", "late", "paused"]
+    today: date
+    last: date | None = None
+    total: int = 0
+    left: int = 0
+    late: int = 0
+    nth: int = 0
+    ticks: tuple[Tick, ...] = ()
+    provisional: bool = False
+
+
+def read_clock(due: datetime | None, *, total: int, now: datetime, calendar: WorkCalendar) -> Clock:
+    """Return how a clock of `total` working days that ends at `due` (open) reads at `now`; paused without an end.
+
+    A clock in the past of a year whose days off were announced since is read by the days as they are known now.
+    """
+    today = day_of(now)
+    if due is None:
+        return Clock("paused", today, total=total)
+    last = last_day(due)
+    days = _last_working_days(last, total, works=calendar.works)
+    left = working_days_between(now, end_of_day(last) - _INSTANT, works=calendar.works)
+    late = working_days_between(end_of_day(last) - _INSTANT, now, works=calendar.works)
+    return Clock(
+        state="late" if today > last else "today" if today == last else "running",
+        today=today,
+        last=last,
+        total=total,
+        left=left,
+        late=late,
+        nth=days.index(today) + 1 if today in days else 0,
+        ticks=tuple(_tick(day, today) for day in days) if total <= MOST_TICKS else (),
+        provisional=calendar.provisional(last),
+    )
+
+
+_INSTANT = timedelta(microseconds=1)  # a deadline at 24:00 falls on the day before
+
+
+def _last_working_days(last: date, count: int, *, works: Callable[[date], bool]) -> list[date]:
+    """Return the `count` working days that end with `last`, in order; `last` itself counts whatever it is."""
+    days, day = [last], last
+    while len(days) < count:
+        day -= timedelta(days=1)
+        if works(day):
+            days.append(day)
+    return days[::-1]
+
+
+def _tick(day: date, today: date) -> Tick:
+    return "past" if day < today else "today" if day == today else "next"
