@@ -21,6 +21,11 @@ OUTCOMES = {
     "pass": N_("未命中负面清单（不代表同意）"),
 }
 
+# What a verdict says of one column, in one word.
+CHIPS = {"prohibit": N_("禁止"), "review": N_("待定"), "condition": N_("需处理"), "pass": N_("可用")}
+# Obligations that change the values that leave; the others bind the reader and leave the column as it is.
+CHANGING = frozenset({"transform", "drop_columns", "coarsen_spatial", "coarsen_time", "min_group", "aggregate_only"})
+
 # A unit's kind in the register → the vocabulary's word for an applicant, where the register has no closer one.
 APPLICANT_KINDS = {
     "enterprise": "enterprise",
@@ -288,6 +293,17 @@ def own_rules(alone: Mapping[str, Any], without: Mapping[str, Any]) -> list[dict
     """Return the rules that a column brings: those of the verdict on it alone which the empty request does not have."""
     there = {(rule["id"], rule["state"]) for rule in without["rules"]}
     return [rule for rule in standing_out(alone) if (rule["id"], rule["state"]) not in there]
+
+
+def chip(outcome: str, rules: Iterable[Mapping[str, Any]] | None = None) -> str:
+    """Return the word of CHIPS for one column of that outcome; `rules` are those it rests on, None: already a chip.
+
+    A condition that changes no value leaves the column 可用: the obligation is named beside it.
+    """
+    if outcome != "condition" or rules is None:
+        return outcome
+    duties = {duty["kind"] for rule in rules if rule["state"] == "hit" for duty in rule.get("obligations") or ()}
+    return "condition" if duties & CHANGING else "pass"
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from service.base.beijing import day_of, last_day
 from service.base.errors import NotFound
 from service.base.i18n import current, format_date, gettext
 from service.screening import engine, store
-from service.screening.rules import DOMAINS, FACTS, OUTCOMES, PROVENANCE_WORDS, seal_of
+from service.screening.rules import CHIPS, DOMAINS, FACTS, OUTCOMES, PROVENANCE_WORDS, chip, seal_of
 from service.screening.tables import ListEdition
 
 pages = Blueprint("screening", __name__)
@@ -24,6 +24,8 @@ def words() -> dict[str, object]:
     """Give every template the words of verdicts in the reader's language."""
     return {
         "outcomes": OUTCOMES,
+        "chip": chip,
+        "chips": CHIPS,
         "word": word,
         "obligation_label": obligation_label,
         "fact_label": fact_label,
