@@ -167,6 +167,7 @@ def _context() -> dict[str, object]:
         "lang": i18n.current(),
         "lang_tag": i18n.TAGS[i18n.current()],
         "other_language": url_for("language", code=other, next=here),
+        "waiting": dict,  # home.web says what waits, where it is served
         "theme": theme if theme in THEMES else None,
         "here": here,
         "demo": http.settings().demo,

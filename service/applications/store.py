@@ -1,17 +1,18 @@
 """The only SQL of applications."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, update
 from sqlalchemy.engine import CursorResult
 
-from service.applications.rules import OPEN, Actor, Snapshot, State, Step, snapshot, steps_of
+from service.applications.rules import EDITABLE, OPEN, Actor, Snapshot, State, Step, snapshot, steps_of
 from service.applications.tables import Agreement, Application, Decision, History, OpenCase, ReceiptNumber
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import NotFound
 from service.base.roles import FIRM, Role
+from service.catalogue.rules import DatasetState, Openness
 from service.catalogue.tables import Dataset
 
 
@@ -95,24 +96,42 @@ def open_for(session: Session, who: Actor, *, now: datetime, limit: int = 200) -
     Stewards get their source unit's, the authority those at its step, a unit's manager the agreements to sign, and
     applicants what was returned to them; nobody a case of their own unit to decide.
     """
+    if (wanted := _waiting_for(who)) is None:
+        return []
+    rows = session.execute(
+        select(Application, Dataset.title_zh, Dataset.title_en)
+        .join(Dataset, col(Dataset.id) == Application.dataset_id)
+        .where(wanted)
+        .order_by(col(Application.due_at).is_(None), col(Application.due_at), col(Application.id))
+        .limit(limit)
+    ).all()
+    return [Work(row[0], row[1], row[2], bool(row[0].due_at and row[0].due_at < now)) for row in rows]
+
+
+def count_open(session: Session, who: Actor, *, most: int = 100) -> int:
+    """Return how many cases wait for a person's act, counted up to `most`: every page of theirs says it."""
+    if (wanted := _waiting_for(who)) is None:
+        return 0
+    found = (
+        select(Application.id)
+        .join(Dataset, col(Dataset.id) == Application.dataset_id)
+        .where(wanted)
+        .limit(most)
+        .subquery()
+    )
+    return session.exec(select(func.count()).select_from(found)).one()
+
+
+def _waiting_for(who: Actor) -> ColumnElement[bool] | None:
+    """Return the condition on the cases that wait for a person; None when nothing ever does."""
     mine = []
     if Role.STEWARD in who.roles:
         mine.append(and_(_at_step(Role.STEWARD), col(Dataset.source_unit_id) == who.unit_id))
     if Role.AUTHORITY in who.roles:
         mine.append(_at_step(Role.AUTHORITY))
     deciding = and_(or_(*mine), col(Application.unit_id) != who.unit_id) if mine else None
-    signing = _own_work(who)
-    wanted = [each for each in (deciding, signing) if each is not None]
-    if not wanted:
-        return []
-    rows = session.execute(
-        select(Application, Dataset.title_zh, Dataset.title_en)
-        .join(Dataset, col(Dataset.id) == Application.dataset_id)
-        .where(or_(*wanted))
-        .order_by(col(Application.due_at).is_(None), col(Application.due_at), col(Application.id))
-        .limit(limit)
-    ).all()
-    return [Work(row[0], row[1], row[2], bool(row[0].due_at and row[0].due_at < now)) for row in rows]
+    wanted = [each for each in (deciding, _own_work(who)) if each is not None]
+    return or_(*wanted) if wanted else None
 
 
 def _at_step(role: Role) -> ColumnElement[bool]:
@@ -168,15 +187,35 @@ def move(session: Session, application: Application, *, seen: int) -> bool:
     return result.rowcount == 1
 
 
-def save(session: Session, id: str, draft: Mapping[str, object], *, now: datetime) -> bool:
-    """Replace a draft's text; False when the case is not one that its unit may edit."""
+def open_draft(session: Session, id: str, *, now: datetime) -> Application | None:
+    """Return a draft as it is now, its revision raised and its row locked; None when its unit may not edit it."""
     result: CursorResult[object] = session.execute(  # type: ignore[assignment]
         update(Application)
-        .where(col(Application.id) == id, col(Application.state).in_([State.DRAFT.value, State.RETURNED.value]))
-        .values(draft=dict(draft), updated_at=now)
+        .where(col(Application.id) == id, col(Application.state).in_([each.value for each in EDITABLE]))
+        .values(draft_revision=Application.draft_revision + 1, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return application(session, id) if result.rowcount == 1 else None
+
+
+def remove_draft(session: Session, id: str) -> bool:
+    """Remove a draft that was never submitted; False when there is no such draft any more."""
+    result: CursorResult[object] = session.execute(  # type: ignore[assignment]
+        delete(Application)
+        .where(col(Application.id) == id, col(Application.state) == State.DRAFT, col(Application.version) == 0)
         .execution_options(synchronize_session=False)
     )
     return result.rowcount == 1
+
+
+def derived_from(session: Session, dataset_id: str) -> Sequence[Dataset]:
+    """Return the published datasets made from this one: what may be asked where it itself is refused."""
+    return session.exec(
+        select(Dataset)
+        .where(Dataset.derived_from == dataset_id, Dataset.state == DatasetState.PUBLISHED)
+        .where(Dataset.openness != Openness.PROHIBITED)
+        .order_by(col(Dataset.id))
+    ).all()
 
 
 def claim(session: Session, application_id: str, key: str) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_, update
+from sqlalchemy import ColumnElement, func, or_, update
 
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import NotFound
@@ -67,6 +67,19 @@ def listed(
         .limit(limit)
     ).all()
     return [(notice, reader is not None) for notice, reader in rows]
+
+
+def unread(session: Session, *, unit_id: str, person_id: str, roles: Collection[str], most: int = 100) -> int:
+    """Return how many of a person's notices are not read yet, counted up to `most`."""
+    read = (col(NoticeRead.notice_id) == Notice.id) & (col(NoticeRead.person_id) == person_id)
+    found = (
+        select(Notice.id)
+        .outerjoin(NoticeRead, read)
+        .where(col(NoticeRead.person_id).is_(None), *_meant_for(unit_id, person_id, roles))
+        .limit(most)
+        .subquery()
+    )
+    return session.exec(select(func.count()).select_from(found)).one()
 
 
 def notice(session: Session, notice_id: str, *, unit_id: str, person_id: str, roles: Collection[str]) -> Notice:

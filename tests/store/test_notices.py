@@ -32,7 +32,9 @@ def _texts(reader):
 
 def _unread(reader):
     with db.reading() as session:
-        return sum(not read for _notice, read in store.listed(session, **reader))
+        listed = sum(not read for _notice, read in store.listed(session, **reader))
+        assert store.unread(session, **reader) == listed  # what the page's head says is what its list shows
+        return listed
 
 
 def _outbox():
