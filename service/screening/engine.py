@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from service.catalogue.rules import OTHER
 from service.grants.rules import DELIVERIES
 from service.policy import engine as policy
 from service.policy.engine.folder import read_lists, yaml_files
@@ -16,12 +18,13 @@ from service.policy.rules.calendar import due as count_due
 from service.policy.rules.duties import Grantable, blocking
 from service.policy.rules.duties import tasks as tasks_of
 from service.policy.rules.facts import read_facts
-from service.policy.rules.judging import judge
+from service.policy.rules.judging import LEVEL_DEFAULT, LEVEL_DEFAULT_ID, judge
 from service.policy.rules.merging import plain
-from service.policy.rules.models import NegativeList, Obligation
+from service.policy.rules.models import NegativeList, Obligation, Rule, Unless
 from service.policy.rules.papers import Reason, Terms
 from service.policy.rules.papers import agreement_text as write_agreement
 from service.policy.rules.routes import route_for
+from service.policy.rules.sentences import exception_sentence, obligation_sentence, sentence
 from service.policy.rules.vocabulary import AXES
 
 
@@ -68,8 +71,8 @@ def quasi(semantics: Iterable[str | None]) -> frozenset[str]:
 
 
 def domains(key_domain: str, tags: Iterable[str]) -> list[str]:
-    """Return the domains whose lists judge a dataset: common always, its key domain, and those of its tags."""
-    return ["common", *sorted({key_domain, *policy.current().vocabulary.domains_of(tags)} - {"common"})]
+    """Return the domains whose lists judge a dataset: common always, its key domain if any, and those of its tags."""
+    return ["common", *sorted({key_domain, *policy.current().vocabulary.domains_of(tags)} - {"common", OTHER})]
 
 
 def label(axis: str, word: str, language: str) -> str:
@@ -172,6 +175,41 @@ def obligation_label(obligation: Mapping[str, Any], language: str) -> str:
     if not values:
         return head
     return f"{head}（{'，'.join(values)}）" if language == "zh" else f"{head} ({', '.join(values)})"
+
+
+def rule_sentence(rule: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return what a rule says, {"zh", "en"}: a rule of an edition's body, or an entry of a verdict by list and id.
+
+    None for an entry whose list no longer has the rule; the edition that was judged by still does.
+    """
+    if "when" in rule or "when_any" in rule:
+        return _said(json.dumps(rule, ensure_ascii=False, sort_keys=True), policy.current().vocabulary.edition)
+    found = _rule_of(rule.get("list"), str(rule["id"]))
+    return None if found is None else sentence(found, policy.current().vocabulary)
+
+
+def _rule_of(list_id: object, id: str) -> Rule | None:
+    if list_id is None:
+        return LEVEL_DEFAULT if id == LEVEL_DEFAULT_ID else None
+    lists = (each for each in policy.current().lists if each.id == list_id)
+    return next((rule for each in lists for rule in each.rules if rule.id == id), None)
+
+
+@lru_cache(maxsize=2048)
+def _said(rule: str, _vocabulary: str) -> dict[str, str]:
+    """Kept by the rule's text and the vocabulary's edition: a page shows every rule of a list."""
+    return sentence(Rule.model_validate_json(rule), policy.current().vocabulary)
+
+
+def exception_said(exception: Mapping[str, Any]) -> dict[str, str]:
+    """Return what must hold for an exception of a rule of an edition's body."""
+    return exception_sentence(Unless.of(dict(exception)), policy.current().vocabulary)
+
+
+def obligation_said(obligation: Mapping[str, Any]) -> dict[str, str]:
+    """Return an obligation as a clause, {"zh", "en"}."""
+    (found,) = _OBLIGATIONS.validate_json(json.dumps([obligation]))
+    return obligation_sentence(found, policy.current().vocabulary)
 
 
 def words(axis: str) -> frozenset[str]:

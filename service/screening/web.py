@@ -28,6 +28,7 @@ def words() -> dict[str, object]:
         "chips": CHIPS,
         "word": word,
         "obligation_label": obligation_label,
+        "rule_sentence": engine.rule_sentence,
         "fact_label": fact_label,
         "evidence_label": evidence_label,
         "rule_path": rule_path,
