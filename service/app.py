@@ -3,6 +3,7 @@
 import gc
 import importlib
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, Flask, redirect, request, url_for
@@ -13,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.base import access, assets, blobs, cache, clock, db, http, i18n, log, processes, state
 from service.base.access import Role, caller_or_none, requires
+from service.base.beijing import BEIJING
 from service.base.settings import BadSetting, Settings, resource_dir
 from service.home.jobs import demo_accounts
 from service.people.web import find_caller
@@ -142,12 +144,29 @@ def _speak_templates(app: Flask) -> None:
         i18n.gettext, i18n.ngettext, newstyle=False
     )
     app.jinja_env.globals.update(
-        _=i18n.gettext, gettext=i18n.gettext, pick=i18n.pick, format_date=i18n.format_date,
-        format_day=i18n.format_day, weekday=i18n.weekday,
-        format_time=i18n.format_time, tongue=i18n.tongue, called=called, Role=Role, sheet=assets.sheet,
-        script=assets.script, asset=assets.address,
+        _=said, gettext=said, pick=i18n.pick, format_date=on_day, format_time=at_moment, format_day=i18n.format_day,
+        weekday=i18n.weekday, tongue=i18n.tongue, called=called, Role=Role, sheet=assets.sheet, script=assets.script,
+        asset=assets.address,
     )  # fmt: skip
     app.context_processor(_context)
+
+
+def said(message: str, /, **blanks: Any) -> str:
+    """Return a message for a template; markup among its blanks (a date's element) stays markup, the rest is escaped."""
+    if any(hasattr(value, "__html__") for value in blanks.values()):
+        return escape(i18n.gettext(message)) % blanks
+    return i18n.gettext(message, **blanks)
+
+
+def on_day(value: date | datetime) -> Markup:
+    """Return a date as an element that programs read too; an instant as its Beijing date."""
+    day = value.astimezone(BEIJING).date() if isinstance(value, datetime) else value
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), i18n.format_date(value))
+
+
+def at_moment(value: datetime) -> Markup:
+    """Return an instant as an element that programs read too, to the minute and in Beijing time for people."""
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(), i18n.format_time(value))
 
 
 def called(named: Any) -> Markup:

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from datetime import date
 
 import pytest
 
@@ -68,3 +69,10 @@ def test_a_reader_follows_the_system_again(visitor):
 
 def test_a_choice_of_theme_never_leads_to_another_site(visitor):
     assert visitor.get("/theme/dark?next=//elsewhere.example").headers["Location"] == "/"
+
+
+def test_a_date_in_a_sentence_is_an_element_and_what_else_is_typed_is_not(app):
+    with app.test_request_context("/"):
+        sentence = app.jinja_env.from_string("{{ _('%(name)s 于 %(day)s', name=name, day=format_date(day)) }}")
+        shown = sentence.render(name="<b>", day=date(2026, 11, 24))
+    assert shown == '&lt;b&gt; 于 <time datetime="2026-11-24">2026年11月24日</time>'
