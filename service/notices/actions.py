@@ -65,3 +65,12 @@ def read(session: Session, notice_id: str, *, unit_id: str, by: str, roles: Coll
     notice = store.notice(session, notice_id, unit_id=unit_id, person_id=by, roles=roles)
     store.mark_read(session, notice_id, person_id=by, now=now)
     return notice
+
+
+def read_until(
+    session: Session, until: datetime, *, unit_id: str, person_id: str, roles: Collection[str], now: datetime
+) -> int:
+    """Note that a person has read all their notices up to `until`, this included; return how many were new to them."""
+    listed = store.listed(session, unit_id=unit_id, person_id=person_id, roles=roles)
+    unread = [notice for notice, read in listed if not read and notice.at <= until]
+    return sum(store.mark_read(session, notice.id, person_id=person_id, now=now) for notice in unread)

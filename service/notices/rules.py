@@ -60,6 +60,10 @@ KINDS: dict[str, Kind] = {
     ),
     "suspension-confirmed": Kind(N_("数据使用授权的暂停已由第二人确认：%(dataset)s。"), "/grants/%(grant)s"),
     "suspension-lifted": Kind(N_("数据使用授权已恢复：%(dataset)s，可以继续取数。"), "/grants/%(grant)s"),
+    "grant-returned": Kind(
+        N_("数据使用授权已由申请单位于 %(at)s 交还，不能再取数：%(dataset)s。销毁数据等到期事项照常办理。"),
+        "/grants/%(grant)s",
+    ),
     "suspension-to-confirm": Kind(
         N_("有一项暂停须由您或其他审核人在 %(due)s 前确认或恢复：%(dataset)s。"), "/grants/%(grant)s"
     ),

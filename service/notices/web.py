@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
 from service.base.access import PERSONS, Caller, Role, caller, requires
+from service.base.forms import form_data, parse
 from service.notices import actions, rules, store
+from service.notices.forms import ReadAllForm
 from service.notices.tables import Notice, Outbox
 
 pages = Blueprint("notices", __name__)
@@ -22,7 +24,18 @@ def index() -> ResponseReturnValue:
         found = store.listed(session, **_reader(who))
         failed = store.failed(session) if who.has(Role.OPERATOR) else ()
     entries = [_entry(notice, read=read) for notice, read in found]
-    return http.page("notices/index.html", entries=entries, failed=[_failure(entry) for entry in failed])
+    unread = sum(not entry["read"] for entry in entries)
+    return http.page("notices/index.html", entries=entries, unread=unread, failed=[_failure(entry) for entry in failed])
+
+
+@pages.post("/notices/readings")
+@requires(*PERSONS)
+def read_all() -> ResponseReturnValue:
+    """Note that the caller has read what their list showed; what has come since stays unread."""
+    form = parse(ReadAllForm, form_data(request.form))
+    with db.writing() as session:
+        actions.read_until(session, form.until, **_reader(caller()), now=clock.now(session))
+    return http.see_other("/notices")
 
 
 @pages.post("/notices/<notice_id>/reading")

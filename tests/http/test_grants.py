@@ -1,5 +1,6 @@
 """Grants over HTTP: who sees which, how one is suspended, confirmed and lifted, and what the unit is told."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -220,6 +221,22 @@ def test_a_notice_is_read_by_its_own_and_leads_to_the_grant(person, grant):
     english = manager.get("/notices?lang=en").text
     assert "Car park records" in english
     assert "停车场" not in english
+
+
+def test_all_that_the_list_showed_is_read_at_once_and_a_later_notice_is_not(person, grant):
+    from service.notices import actions, jobs as outbox
+
+    outbox.deliver()
+    manager = person("manager")
+    until = re.search(r'name="until" value="([^"]+)"', manager.get("/notices").text).group(1)
+    with db.writing() as session:
+        facts = {"grant": grant.id, "dataset": {"zh": "停车场进出记录", "en": "Car park records"}, "day": "2026-12-31"}
+        actions.put(session, kind="grant-issued", facts=facts, now=clock.now(session), to_unit="firm")
+    outbox.deliver()
+    assert manager.post("/notices/readings", data={"until": until}).status_code == 303
+    assert "1 条未读" in manager.get("/notices").text
+    assert person("outsider").get("/notices").text.count("is-new") == 0
+    assert manager.post("/notices/readings", data={"until": "yesterday"}).status_code == 422
 
 
 def test_an_operator_sees_what_could_not_be_delivered(person, grant):
