@@ -224,7 +224,8 @@ def test_a_notice_is_read_by_its_own_and_leads_to_the_grant(person, grant):
 
 
 def test_all_that_the_list_showed_is_read_at_once_and_a_later_notice_is_not(person, grant):
-    from service.notices import actions, jobs as outbox
+    from service.notices import actions
+    from service.notices import jobs as outbox
 
     outbox.deliver()
     manager = person("manager")
