@@ -25,6 +25,7 @@ from service.grants import jobs as grants
 from service.notices import jobs as notices
 from service.people import jobs as people
 
+from service.screening import jobs as screening
 LEASE = "jobs"
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 5.0
@@ -44,6 +45,7 @@ JOBS: tuple[Job, ...] = (
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
     Job("grants-views", 2, lambda _settings: grants.build_missing()),
     Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
+    Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
     Job("grants-suspensions", 60, lambda _settings: grants.flag_unconfirmed_suspensions()),
     Job("sessions-forget", 3_600, lambda _settings: people.forget_sessions()),
 )

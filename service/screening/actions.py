@@ -1,6 +1,7 @@
 """Judging requests, keeping what was judged, and publishing the lists' editions."""
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from service.audit.actions import record
 from service.base.beijing import beijing_date, day_of
 from service.base.db import Session, insert_or_ignore
 from service.base.ids import new_id
+from service.catalogue.engine import profile
 from service.screening import engine, store
 from service.screening.rules import (
     SEMANTICS,
@@ -19,11 +21,13 @@ from service.screening.rules import (
     digests_of,
     gather,
     own_rules,
+    standing_out,
     strictest,
 )
 from service.screening.tables import ListEdition, Screening
 
 SYSTEM = "system"
+Gathered = tuple[Subject, Applicant | None, Held]
 
 
 def screen(session: Session, ask: Ask, *, subject: str, moment: str, now: datetime) -> Judged:
@@ -56,7 +60,10 @@ def column_verdicts(session: Session, ask: Ask, *, now: datetime) -> dict[str, d
     Besides the verdict's own keys it has `own`: the rules that this column brings (those that the same request without
     any column would not meet), and `own_outcome`, the strictest of them.
     """
-    known = _gathered(session, ask, now=now)
+    return _column_verdicts(ask, _gathered(session, ask, now=now), now=now)
+
+
+def _column_verdicts(ask: Ask, known: Gathered, *, now: datetime) -> dict[str, dict[str, Any]]:
     without = engine.judge_now(_facts(replace(ask, columns=(), filter_columns=()), *known, now=now))
     found = {}
     for name in ask.columns:
@@ -82,7 +89,7 @@ def publish_editions(session: Session, *, now: datetime, by: str = SYSTEM) -> in
     return new
 
 
-def _gathered(session: Session, ask: Ask, *, now: datetime) -> tuple[Subject, Applicant | None, Held]:
+def _gathered(session: Session, ask: Ask, *, now: datetime) -> Gathered:
     dataset = store.subject(session, ask.dataset_id)
     if ask.unit_id is None:
         return dataset, ask.applicant, Held()
@@ -118,10 +125,66 @@ def usual_route(session: Session, dataset_id: str, *, now: datetime) -> dict[str
     ask = Ask(dataset_id, tuple(column.name for column in dataset.columns))
     judged = preview(session, ask, now=now)
     frozen = engine.route(judged.facts, judged.verdict)
-    steps = [
+    return {**frozen, "steps": _steps(frozen)}
+
+
+def _steps(frozen: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
         {"role": step["role"], "days": step["working_days"], "kind": step["basis"]["kind"]} for step in frozen["steps"]
     ]
-    return {**frozen, "steps": steps}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the lists say of a dataset before anybody asks.
+
+    `verdicts` are those of `column_verdicts`, `steps` those of `usual_route`, `terms` how its data may be measured for
+    the public.  It is shared between requests: nobody changes it.
+    """
+
+    verdicts: Mapping[str, dict[str, Any]]
+    steps: tuple[dict[str, Any], ...]
+    terms: profile.Terms
+
+
+MOST_STANDING = 256
+_standings: dict[tuple[object, ...], Standing] = {}
+
+
+def standing(session: Session, dataset_id: str, *, now: datetime) -> Standing:
+    """Return what the lists say of a dataset before anybody asks.
+
+    Kept in the process under everything that it follows from: the entry as it is now, the lists in use, the day.
+    """
+    subject, public, lists = store.subject(session, dataset_id), store.public(session, dataset_id), engine.editions()
+    key = (dataset_id, subject, public, day_of(now), id(lists), *(edition.digest for edition in lists))
+    if (found := _standings.get(key)) is None:
+        found = _standing(dataset_id, subject, public, now=now)
+        if len(_standings) >= MOST_STANDING:
+            _standings.clear()
+        _standings[key] = found
+    return found
+
+
+def _standing(dataset_id: str, subject: Subject, public: tuple[str, ...] | None, *, now: datetime) -> Standing:
+    ask, known = Ask(dataset_id, tuple(column.name for column in subject.columns)), (subject, None, Held())
+    verdicts = _column_verdicts(ask, known, now=now)
+    whole = _judged(_facts(ask, *known, now=now))
+    graded = [profile.Graded(c.name, c.level, c.semantic, engine.roles(c.semantic)) for c in subject.columns]
+    prohibited = [name for name, verdict in verdicts.items() if verdict["own_outcome"] == "prohibit"]
+    terms = profile.Terms(
+        closed=profile.closed_columns(graded, prohibited=prohibited, public=public),
+        holders=tuple(column.name for column in graded if profile.identifies(column)),
+        smallest=max([profile.SMALLEST, *_groups(verdicts)]),
+    )
+    return Standing(verdicts, tuple(_steps(engine.route(whole.facts, whole.verdict))), terms)
+
+
+def _groups(verdicts: Mapping[str, dict[str, Any]]) -> Iterator[int]:
+    """Yield the smallest groups that any rule asks for, or may ask for."""
+    for verdict in verdicts.values():
+        for rule in standing_out(verdict):
+            yield from (duty["k"] for duty in rule["obligations"] if duty["kind"] == "min_group")
 
 
 def lists_for(key_domain: str, *, now: datetime) -> list[dict[str, Any]]:

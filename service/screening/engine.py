@@ -87,6 +87,12 @@ def fact_value(key: str, value: str, language: str) -> str:
     return label(AXES[key], value, language) if key in AXES else value
 
 
+def roles(semantic: str | None) -> frozenset[str] | None:
+    """Return the roles of a semantic type (direct, quasi, sensitive, confidential); None for none that is known."""
+    word = policy.current().vocabulary.word("semantics", semantic) if semantic else None
+    return frozenset(word.roles) if word else None
+
+
 def _judge(facts: Mapping[str, Any], lists: Sequence[NegativeList]) -> dict[str, Any]:
     vocabulary = policy.current().vocabulary
     parsed = read_facts(facts, vocabulary)

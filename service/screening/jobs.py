@@ -6,17 +6,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from service.base import clock, db
+from service.base import blobs, clock, db
 from service.base.db import Session
 from service.catalogue import actions as catalogue
 from service.catalogue import store as datasets
+from service.catalogue.engine import profile
 from service.catalogue.rules import Openness
+from service.catalogue.tables import DatasetVersion
 from service.grants import jobs as views
 from service.grants.tables import Grant
 from service.policy.rules.models import NegativeList
 from service.screening import actions, engine, store
 from service.screening.rules import SEMANTICS, Ask, NotPublishable, canonical, for_everybody, standing_ids
-from service.screening.tables import Screening
+from service.screening.tables import Profile, Screening
 
 SYSTEM = "system"
 
@@ -32,7 +34,7 @@ class Published:
 
 
 def publish_dataset(dataset_id: str, *, by: str = SYSTEM) -> Published:
-    """Publish a dataset in three short transactions around the building of its public view.
+    """Publish a dataset in short transactions around the building of its public view and the measuring of its data.
 
     An unconditional dataset is judged as a request of everybody: columns that a list prohibits are left out of its
     public view and named; what remains must come out clean.  Other datasets are judged for the record and have no
@@ -44,9 +46,47 @@ def publish_dataset(dataset_id: str, *, by: str = SYSTEM) -> Published:
         found = _judge(session, dataset_id, dataset.openness, now=now)
     if dataset.openness == Openness.UNCONDITIONAL:
         views.build_public_view(dataset_id, found.columns)
+    profile_dataset(dataset_id)
     with db.writing() as session:
         catalogue.mark_published(session, dataset_id, by=by, now=clock.now(session))
     return found
+
+
+def profile_dataset(dataset_id: str) -> None:
+    """Measure the newest version of a dataset for its page, between two short transactions.
+
+    While fewer rows have come than may be counted apart, the version is shown with the measures of the one before.
+    """
+    with db.reading() as session:
+        terms = actions.standing(session, dataset_id, now=clock.now(session)).terms
+        version = datasets.latest(session, dataset_id)
+        before = store.profile_before(session, dataset_id, version.number)
+        held = before is not None and _too_few(session, before, version, terms)
+    if held and before is not None:
+        measured, body = before.measured, before.body
+    else:
+        with blobs.as_file(version.blob_key) as file:
+            measured, body = version.number, profile.measure(file, terms)
+    with db.writing() as session:
+        row = Profile(dataset_id=dataset_id, number=version.number, measured=measured, body=body, at=clock.now(session))
+        store.keep_profile(session, row)
+
+
+def _too_few(session: Session, before: Profile, version: DatasetVersion, terms: profile.Terms) -> bool:
+    """Whether two versions of one table differ by so few rows that two measures would show them."""
+    names = {column.name for column in datasets.columns(session, version.dataset_id)}
+    known = names == set(before.body["columns"]) and before.body["smallest"] >= terms.smallest
+    rows = datasets.version(session, version.dataset_id, before.measured).rows
+    return known and abs(version.rows - rows) < terms.smallest
+
+
+def profile_missing(*, limit: int = 10) -> int:
+    """Measure published datasets whose newest version has not been; return how many."""
+    with db.reading() as session:
+        wanted = store.unmeasured(session, limit=limit)
+    for dataset_id in wanted:
+        profile_dataset(dataset_id)
+    return len(wanted)
 
 
 def _judge(session: Session, dataset_id: str, openness: str, *, now: datetime) -> Published:

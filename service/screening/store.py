@@ -3,14 +3,18 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import and_, func
+
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
+from service.catalogue.rules import DatasetState, Openness
+from service.catalogue.tables import Dataset, DatasetVersion
 from service.grants import store as grants
 from service.grants.tables import Grant
 from service.people import store as people
 from service.screening.rules import APPLICANT_KINDS, Applicant, Column, Held, Subject
-from service.screening.tables import ListEdition, Screening
+from service.screening.tables import ListEdition, Profile, Screening
 
 
 def subject(session: Session, dataset_id: str) -> Subject:
@@ -30,6 +34,19 @@ def subject(session: Session, dataset_id: str) -> Subject:
             for column in catalogue.columns(session, dataset_id)
         ),
     )
+
+
+def public(session: Session, dataset_id: str) -> tuple[str, ...] | None:
+    """Return the columns that everybody may read: those of the public view, none of what is prohibited.
+
+    None for restricted data: which of its columns may be told of is not decided by a view.
+    """
+    openness = catalogue.dataset(session, dataset_id).openness
+    if openness != Openness.UNCONDITIONAL:
+        return () if openness == Openness.PROHIBITED else None
+    if view := grants.public_view(session, dataset_id):
+        return tuple(str(column["name"]) for column in view.columns)
+    return tuple(catalogue.public_columns(session, dataset_id))
 
 
 def applicant(session: Session, unit_id: str) -> Applicant:
@@ -95,3 +112,38 @@ def bodies(session: Session, digests: Collection[str]) -> dict[str, dict[str, ob
     """Return the text of editions by digest; a digest that was never published is absent."""
     found = session.exec(select(ListEdition).where(col(ListEdition.digest).in_(digests))).all()
     return {edition.digest: edition.body for edition in found}
+
+
+def profile(session: Session, dataset_id: str, number: int) -> Profile | None:
+    """Return the profile that is shown with a version; None while it has not been measured."""
+    return session.get(Profile, (dataset_id, number))
+
+
+def profile_before(session: Session, dataset_id: str, number: int) -> Profile | None:
+    """Return the newest profile of a version before `number`."""
+    asked = select(Profile).where(Profile.dataset_id == dataset_id, Profile.number < number)
+    return session.exec(asked.order_by(col(Profile.number).desc()).limit(1)).first()
+
+
+def keep_profile(session: Session, row: Profile) -> None:
+    """Keep a profile in the place of one that its version may have."""
+    session.merge(row)
+
+
+def unmeasured(session: Session, *, limit: int) -> list[str]:
+    """Return published datasets whose newest version has no profile."""
+    newest = (
+        select(DatasetVersion.dataset_id, func.max(col(DatasetVersion.number)).label("number"))
+        .group_by(col(DatasetVersion.dataset_id))
+        .subquery()
+    )
+    there = and_(col(Profile.dataset_id) == newest.c.dataset_id, col(Profile.number) == newest.c.number)
+    asked = (
+        select(Dataset.id)
+        .join(newest, newest.c.dataset_id == col(Dataset.id))
+        .outerjoin(Profile, there)
+        .where(Dataset.state == DatasetState.PUBLISHED, col(Profile.number).is_(None))
+        .order_by(col(Dataset.id))
+        .limit(limit)
+    )
+    return list(session.exec(asked).all())

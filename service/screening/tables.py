@@ -35,3 +35,16 @@ class Screening(SQLModel, table=True):
     digests: list[str] = Field(sa_type=Document)
     semantics: str = Field(max_length=20, description="version of the judge's semantics")
     at: datetime = Field(sa_type=UTCDateTime)
+
+
+class Profile(SQLModel, table=True):
+    """What a version's columns look like, as far as the public may know.  No row: not measured yet.
+
+    `measured` is the version whose rows were counted: an earlier one while too few rows have come to count them apart.
+    """
+
+    dataset_id: str = Field(primary_key=True, max_length=64)
+    number: int = Field(primary_key=True, description="the version that it is shown with")
+    measured: int
+    body: dict[str, Any] = Field(sa_type=Document)
+    at: datetime = Field(sa_type=UTCDateTime)

@@ -4,6 +4,10 @@ Revision: 0003
 Follows: 0002
 """
 
+import sqlalchemy as sa
+from alembic import op
+from service.base import db
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -11,8 +15,16 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "profile",
+        sa.Column("dataset_id", sa.String(64), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("measured", sa.Integer(), nullable=False),
+        sa.Column("body", db.Document, nullable=False),
+        sa.Column("at", db.UTCDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("dataset_id", "number", name=op.f("pk_profile")),
+    )
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("profile")
