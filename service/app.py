@@ -16,8 +16,10 @@ from service.base import access, assets, blobs, cache, clock, db, http, i18n, lo
 from service.base.access import Role, caller_or_none, requires
 from service.base.beijing import BEIJING
 from service.base.settings import BadSetting, Settings, resource_dir
+from service.catalogue.engine import near as catalogue
 from service.home.jobs import demo_accounts
-from service.people.web import find_caller
+from service.people.rules import ROLE_NAMES
+from service.people.web import ask_to_log_in, find_caller
 from service.policy import engine as policy
 
 MAX_BODY = 2 << 20  # bytes; imports do not come through the web yet
@@ -48,7 +50,7 @@ def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PART
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     _speak_templates(app)
-    http.install(app, settings, find_caller)
+    http.install(app, settings, find_caller, ask_to_log_in)
     app.add_url_rule("/language/<code>", "language", choose_language)
     app.add_url_rule("/theme/<name>", "theme", choose_theme)
     for part in sorted(parts):
@@ -148,6 +150,8 @@ def _speak_templates(app: Flask) -> None:
         weekday=i18n.weekday, tongue=i18n.tongue, called=called, Role=Role, sheet=assets.sheet, script=assets.script,
         asset=assets.address,
     )  # fmt: skip
+    app.jinja_env.globals["near"] = near
+    app.jinja_env.filters["role_name"] = lambda role: i18n.gettext(ROLE_NAMES[Role(role)])
     app.context_processor(_context)
 
 
@@ -175,6 +179,15 @@ def called(named: Any) -> Markup:
     if i18n.current() == "en" and i18n.tongue(name) != "en":
         return Markup('<span lang="zh-CN">{}</span>').format(name)
     return escape(name)
+
+
+def near(path: str) -> list[tuple[str, dict[str, str]]]:
+    """Return what may have been meant by an address that there is not: paths and titles of datasets."""
+    folder, _, name = path.strip("/").partition("/")
+    if folder != "datasets" or not name:
+        return []
+    with db.reading() as session:
+        return [(f"/datasets/{id}", title) for id, title in catalogue.near(session, name.partition("/")[0])]
 
 
 def _context() -> dict[str, object]:

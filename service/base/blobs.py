@@ -1,5 +1,6 @@
 """The blob store: immutable objects by key, in a folder (`file://`) or a bucket (`s3://`), through one library."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,8 +8,19 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    GenericError,
+    NotFoundError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import LocalStore, ObjectStore, from_url
+
+
+class Away(Exception):
+    """The store does not answer: a folder that is gone or closed, a bucket that cannot be reached."""
+
 
 _store: ObjectStore | None = None
 _root: Path | None = None
@@ -35,17 +47,20 @@ def store() -> ObjectStore:
 def put(key: str, file: Path) -> None:
     """Store a file under `key`; a key that exists keeps its bytes (keys name their content)."""
     try:
-        obstore.put(store(), key, file, mode="create")
+        with _answering():
+            obstore.put(store(), key, file, mode="create")
     except AlreadyExistsError:
         return
 
 
 def read(key: str) -> bytes:
-    return bytes(obstore.get(store(), key).bytes())
+    with _answering():
+        return bytes(obstore.get(store(), key).bytes())
 
 
 def read_range(key: str, start: int, length: int) -> bytes:
-    return bytes(obstore.get_range(store(), key, start=start, length=length))
+    with _answering():
+        return bytes(obstore.get_range(store(), key, start=start, length=length))
 
 
 def stream(key: str, start: int, length: int, chunk: int = 1 << 20) -> Iterator[bytes]:
@@ -58,7 +73,8 @@ def stream(key: str, start: int, length: int, chunk: int = 1 << 20) -> Iterator[
 
 
 def size(key: str) -> int:
-    return int(obstore.head(store(), key)["size"])
+    with _answering():
+        return int(obstore.head(store(), key)["size"])
 
 
 def delete(key: str) -> None:
@@ -81,11 +97,33 @@ def reach() -> None:
 
 @contextmanager
 def as_file(key: str) -> Iterator[Path]:
-    """Give a path that holds the object's bytes: the object itself in a folder store, a copy for a bucket."""
+    """Give a path that holds the object's bytes: the object itself in a folder store, a copy for a bucket.
+
+    Raises Away when the store does not answer.
+    """
     if _root is not None:
+        if not _open(_root) or (os.path.exists(_root / key) and not os.access(_root / key, os.R_OK)):
+            raise Away(str(_root))
         yield _root / key
         return
     with TemporaryDirectory(prefix="qiantang-") as folder:
         path = Path(folder) / key.replace("/", "_")
         path.write_bytes(read(key))
         yield path
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Raise Away in place of what the library says of a store that is gone; a missing object stays what it is."""
+    try:
+        yield
+    except (FileNotFoundError, NotFoundError) as fault:
+        if _root is not None and not _open(_root):
+            raise Away(str(_root)) from fault
+        raise
+    except (GenericError, PermissionDeniedError, UnauthenticatedError) as fault:
+        raise Away(type(fault).__name__) from fault
+
+
+def _open(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)

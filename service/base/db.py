@@ -13,8 +13,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as insert_on_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_on_sqlite
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import DatabaseError as DatabaseError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Session, SQLModel, col, select
 
@@ -31,6 +32,13 @@ metadata: MetaData = SQLModel.metadata
 
 # JSON documents: text on SQLite, JSONB on PostgreSQL.
 Document = JSON().with_variant(JSONB(), "postgresql")
+
+# What SQLite says when its file cannot be used now: busy, locked, read-only, disk fault, full, cannot be opened.
+SQLITE_AWAY = frozenset({5, 6, 8, 10, 13, 14})
+# The classes of PostgreSQL's codes for a lost connection, too many of them, and a server that stops.
+POSTGRESQL_AWAY = ("08", "53", "57")
+CONNECT_SECONDS = 5
+POOL_SECONDS = 10
 
 _engine: Engine | None = None
 # SQLite has one writer at a time.  Waiting here is fair and cheap; its busy loop starves writers for seconds.
@@ -66,7 +74,8 @@ def make_engine(url: str) -> Engine:
     # Without hide_parameters a failing statement would carry names and texts of people into the log.
     options: dict[str, Any] = {"json_serializer": _dump, "hide_parameters": True}
     if url.startswith("postgresql"):
-        engine = create_engine(url, pool_size=10, max_overflow=20, pool_pre_ping=True, **options)
+        waits: dict[str, Any] = {"pool_pre_ping": True, "connect_args": {"connect_timeout": CONNECT_SECONDS}}
+        engine = create_engine(url, pool_size=10, max_overflow=20, pool_timeout=POOL_SECONDS, **waits, **options)
         return engine
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -91,6 +100,21 @@ def engine() -> Engine:
     if _engine is None:
         raise RuntimeError("db.connect(url) was not called")
     return _engine
+
+
+def away(fault: BaseException) -> bool:
+    """Whether a fault says that the database cannot be reached now, and not that it was asked something wrong."""
+    if isinstance(fault, PoolTimeout):
+        return True
+    if not isinstance(fault, DBAPIError):
+        return False
+    if fault.connection_invalidated:
+        return True
+    code = getattr(fault.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in SQLITE_AWAY  # the upper bits tell kinds of one code apart
+    state = getattr(fault.orig, "sqlstate", None)  # None: no connection was had at all
+    return isinstance(fault, OperationalError) and (state is None or str(state).startswith(POSTGRESQL_AWAY))
 
 
 @contextmanager

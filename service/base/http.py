@@ -1,7 +1,6 @@
 """What every request and answer has in common: language, caller, cross-site check, headers, refusals, request id."""
 
 import json
-import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime
@@ -13,12 +12,14 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from service.base import assets, clock, db, log
+from service.base import assets, blobs, clock, db, log, states
 from service.base.access import Caller
-from service.base.errors import CrossSite, Invalid, NotFound, Refusal, TooLarge, UntrustedHost
+from service.base.errors import CrossSite, Invalid, NotFound, Refusal, TooLarge, Unavailable, UntrustedHost
 from service.base.forms import parse
 from service.base.i18n import N_, TAGS, current, gettext, negotiate, speak
 from service.base.settings import Settings
+from service.base.states import detail_of as detail_of
+from service.base.states import local_path as local_path
 
 MACHINE_PATHS = ("/api/", "/oauth/", "/.well-known/", "/metrics", "/healthz", "/readyz", "/audit/")
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
@@ -42,15 +43,24 @@ HTTP_TITLES = {
 }
 HTTP_CODES = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-media-type"}
 BROKEN = N_("系统出错")
+DATABASE_AWAY = N_("数据库暂时连不上。")
+STORE_AWAY = N_("数据存储暂时读不到。")
+RETRY = 30  # seconds
+LOGIN_CODES = ("login-required", "fresh-login-required")
 LINKS = frozenset({"page", "apply"})  # facts of a refusal that say where to go on
 
 M = TypeVar("M", bound=BaseModel)
 FindCaller = Callable[[str, datetime], Caller | None]
+AskToLogIn = Callable[[Refusal], Response]
 
 
-def install(app: Flask, settings: Settings, find_caller: FindCaller) -> None:
-    """Hang the common parts on `app`: before each request, after each answer, and for everything refused or broken."""
+def install(app: Flask, settings: Settings, find_caller: FindCaller, ask_to_log_in: AskToLogIn) -> None:
+    """Hang the common parts on `app`: before each request, after each answer, and for everything refused or broken.
+
+    `ask_to_log_in` answers a form that was sent without a session good enough for it.
+    """
     app.extensions["settings"] = settings
+    app.extensions["ask_to_log_in"] = ask_to_log_in
     app.before_request(_open)
     app.before_request(lambda: _identify(find_caller))
     app.before_request(_refuse_cross_site)
@@ -131,14 +141,6 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def local_path(wanted: str | None, default: str = "/") -> str:
-    """Return `wanted` when it is a path on this site, else `default`: `next` never leaves the site."""
-    if not wanted or not re.fullmatch(r"/(?![/\\])[^\\\x00-\x20]*", wanted):
-        return default
-    parts = urlsplit(wanted)
-    return default if parts.scheme or parts.netloc else wanted
-
-
 def wants_json() -> bool:
     """Whether this answer goes to a program rather than to a reader."""
     return request.path.startswith(MACHINE_PATHS)
@@ -168,23 +170,17 @@ def _whole(link: str) -> str:
     return settings().base_url + link if link.startswith("/") else link
 
 
-def detail_of(refusal: Refusal) -> str | None:
-    """Return the refusal's detail in the reader's language, blanks filled."""
-    return gettext(refusal.detail, **refusal.facts) if refusal.detail else None
-
-
 def refuse(refusal: Refusal) -> BaseResponse:
     """Answer a refusal: a problem document to programs, a page to readers."""
     log.info("http", "refused", code=refusal.code, status=refusal.status, path=request.path)
     if wants_json() or g.get("bearer"):
         answer = problem(refusal)
-    elif refusal.code in ("login-required", "fresh-login-required") and request.method == "GET":
+    elif refusal.code not in LOGIN_CODES or "HX-Request" in request.headers:
+        answer = states.answer(refusal)
+    elif request.method == "GET":
         return see_other(f"/login?next={quote(request.path)}" + ("&fresh=1" if g.get("caller") else ""))
     else:
-        title, detail = gettext(refusal.title), detail_of(refusal)
-        shown = render_template("errors/refusal.html", refusal=refusal, title=title, detail=detail)
-        answer = make_response(shown, refusal.status)
-        answer.headers["Qiantang-Problem"] = refusal.code
+        answer = current_app.extensions["ask_to_log_in"](refusal)
     if wait := refusal.facts.get("retry_after"):
         answer.headers["Retry-After"] = str(wait)
     if refusal.status == 401:
@@ -214,21 +210,25 @@ def _identify(find_caller: FindCaller) -> None:
 
 
 def _refuse_cross_site() -> None:
-    """Refuse changes that carry the session cookie or begin a session, unless they come from our own pages.
-
-    Sec-Fetch-Site decides where the browser sends it, else Origin must be BASE_URL; `null` is nobody's origin.
-    """
+    """Refuse changes that carry the session cookie or begin a session, unless they come from our own pages."""
     if request.method not in CHANGING or request.path.startswith("/oauth/"):
         return
     carries_cookie = cookie_name(settings()) in request.cookies and not g.bearer
     if not carries_cookie and request.path not in BEGINNING:
         return
+    if not same_site():
+        raise CrossSite()
+
+
+def same_site() -> bool:
+    """Whether this request comes from a page of ours.
+
+    Sec-Fetch-Site decides where the browser sends it, else Origin must be BASE_URL; `null` is nobody's origin.
+    """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site == "same-origin" and origin in (None, settings().base_url, f"{request.scheme}://{request.host}"):
-        return
-    if site is None and origin == settings().base_url:
-        return
-    raise CrossSite()
+    if site == "same-origin":
+        return origin in (None, settings().base_url, f"{request.scheme}://{request.host}")
+    return site is None and origin == settings().base_url
 
 
 def _close(answer: Response) -> Response:
@@ -274,5 +274,15 @@ class Broken(Refusal):
 
 
 def _broken(fault: Exception) -> BaseResponse:
+    if (lost := _away(fault)) is not None:
+        log.error("http", "away", fault=type(fault).__name__, path=request.path)
+        return refuse(Unavailable(lost, retry_after=RETRY))
     current_app.logger.error("broken", exc_info=fault)
     return refuse(Broken())
+
+
+def _away(fault: Exception) -> str | None:
+    """Return what cannot be reached, when that is all that is wrong."""
+    if db.away(fault):
+        return DATABASE_AWAY
+    return STORE_AWAY if isinstance(fault, blobs.Away) else None

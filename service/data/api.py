@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from email.utils import format_datetime
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response as BaseResponse
 
-from service.base import blobs, clock, db, http
+from service.base import blobs, clock, db, http, log
 from service.base.access import Role, requires
-from service.base.errors import NotFound
+from service.base.errors import NotFound, Refusal
 from service.data import engine, gate, rules, store
 from service.data.gate import Admitted, Asked
 from service.grants.tables import ReleasedView
+from service.oauth import gate as oauth
+from service.oauth.gate import Refused
 
 api = Blueprint("data", __name__, url_prefix="/api/v1/datasets/<dataset_id>")
 
@@ -19,11 +22,30 @@ RECHECK = 8 << 20  # bytes between two looks at whether a long answer may go on
 CHUNK = 1 << 20
 
 
+@api.errorhandler(Refusal)
+def refuse(refusal: Refusal) -> BaseResponse:
+    """Answer a refusal as everywhere, and leave a line about it where the client is known, after the answer."""
+    answer = http.refuse(refusal)
+    asked: Asked | None = g.get("asked")
+    if asked is None or asked.known.client_id is None:
+        return answer
+    refused = Refused(
+        log.request_id.get(), asked.known.client_id, str(g.endpoint), refusal.code, refusal.status,
+        dataset_id=asked.dataset_id, grant_id=asked.known.grant_id, facts=refusal.facts,
+    )  # fmt: skip
+    if request.method == "HEAD":
+        oauth.remember(refused)
+        return answer
+    answer.content_length = answer.calculate_content_length() or 0
+    answer.response = oauth.afterwards(answer.iter_encoded(), lambda: oauth.remember(refused))
+    return answer
+
+
 @api.get("/rows")
 @requires(Role.CLIENT)
 def rows(dataset_id: str) -> ResponseReturnValue:
     """Answer a page of rows: {"columns", "rows", "next"}."""
-    asked = _asked(dataset_id, "api")
+    asked = _asked(dataset_id, "api", "rows")
     with db.reading() as session:
         admitted = gate.admit(session, asked, now=clock.now(session))
     page = _page(admitted)
@@ -51,10 +73,11 @@ def file(dataset_id: str, name: str) -> ResponseReturnValue:
     """Answer a file of the view: known length, strong ETag, single ranges, If-None-Match, If-Range, HEAD."""
     if name not in rules.FILES:
         raise NotFound()
-    asked = _asked(dataset_id, "download")
+    asked = _asked(dataset_id, "download", name)
     with db.reading() as session:
         admitted = gate.admit(session, asked, now=clock.now(session))
     key, etag, size = _object(admitted.view, name)
+    blobs.size(key)  # a store that is away is told now: once bytes are on the way there is no status left to say it by
     answer = _ranged(admitted, asked, key, etag, size, name)
     if answer.status_code == 416:
         return answer
@@ -71,8 +94,10 @@ def file(dataset_id: str, name: str) -> ResponseReturnValue:
     return answer
 
 
-def _asked(dataset_id: str, delivery: str) -> Asked:
-    return Asked(dataset_id, request.headers.get("Authorization"), request.args.get("grant"), delivery)
+def _asked(dataset_id: str, delivery: str, endpoint: str) -> Asked:
+    g.asked = Asked(dataset_id, request.headers.get("Authorization"), request.args.get("grant"), delivery)
+    g.endpoint = endpoint
+    return g.asked  # type: ignore[no-any-return]
 
 
 def _page(admitted: Admitted) -> rules.Page:

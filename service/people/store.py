@@ -206,6 +206,12 @@ def session_with_person(session: Session, id_hash: str) -> tuple[LoginSession, P
     return rows[0][0], rows[0][1], frozenset(Role(role) for _session, _person, role in rows if role)
 
 
+def owner_of_session(session: Session, id_hash: str) -> str:
+    """Return the id of the person of a session in any state, "" when there is none."""
+    found = session.get(LoginSession, id_hash)
+    return found.person_id if found else ""
+
+
 def live_sessions(session: Session, person_id: str, *, now: datetime) -> Sequence[LoginSession]:
     """Return a person's sessions that are good at `now`, the last seen first."""
     return session.exec(

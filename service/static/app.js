@@ -22,6 +22,11 @@ document.addEventListener("htmx:after:swap", (event) => {
 });
 addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 
+// A form that a script sent and no answer came to: it must not look as if it had been done.
+document.addEventListener("htmx:error", () => {
+  document.querySelector("#qt-said").replaceChildren(document.querySelector("#qt-unreached").content.cloneNode(true));
+});
+
 // A page that comes back with faults begins at their summary.
 const greet = () => {
   document.querySelector(".govuk-error-summary")?.focus();

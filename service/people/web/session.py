@@ -37,6 +37,12 @@ def find_caller(cookie: str, now: datetime) -> Caller | None:
     return Caller(person.id, person.name, person.unit_id, roles, login.id_hash, login.authenticated_at, now)
 
 
+def owner_of(cookie: str) -> str:
+    """Return the id of the person whose session a cookie was, also an ended one; "" when nobody knows."""
+    with db.reading() as session:
+        return store.owner_of_session(session, actions.digest(cookie)) if cookie else ""
+
+
 def begin(session: Session, person_id: str, *, now: datetime) -> str:
     """Begin a session for this browser in place of the one it had; return the new cookie."""
     former = request.cookies.get(http.cookie_name(http.settings()))
