@@ -64,12 +64,14 @@ BASIS_TITLES = {
     Basis.STATUTE: N_("法律、行政法规的明确规定"),
     Basis.ANONYMISATION: N_("匿名化评估"),
 }
+OTHER = "other"  # of no key domain: the common list alone judges it
 KEY_DOMAINS = {
     "transport": N_("交通"),
     "education": N_("教育"),
     "healthcare": N_("医疗健康"),
     "finance": N_("金融"),
     "tourism": N_("旅游"),
+    OTHER: N_("其他领域"),
 }
 DATA_DOMAINS = {
     "trade": N_("商贸流通"),
@@ -93,7 +95,7 @@ DATA_DOMAINS = {
     "industry": N_("工业农业"),
     "transport": N_("交通运输"),
     "organisations": N_("机构团体"),
-    "other": N_("其他领域"),
+    OTHER: N_("其他领域"),
 }
 UPDATE_CYCLES = {
     "realtime": N_("实时"),

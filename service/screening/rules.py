@@ -9,7 +9,7 @@ import rfc8785
 
 from service.base.errors import Refusal
 from service.base.i18n import N_
-from service.catalogue.rules import KEY_DOMAINS
+from service.catalogue.rules import KEY_DOMAINS, OTHER
 from service.policy.rules.judging import SEMANTICS as SEMANTICS
 from service.policy.rules.models import strictest as strictest
 from service.policy.rules.models import strictness as strictness
@@ -308,7 +308,8 @@ def chip(outcome: str, rules: Iterable[Mapping[str, Any]] | None = None) -> str:
 
 # ---- words ---------------------------------------------------------------------------------------------------------
 
-DOMAINS = {"common": N_("通用"), **KEY_DOMAINS}
+# The domains that have lists.
+DOMAINS = {"common": N_("通用"), **{word: title for word, title in KEY_DOMAINS.items() if word != OTHER}}
 
 FACTS = {
     "dataset_tags": N_("数据集标签"),

@@ -5,5 +5,6 @@ from pathlib import Path
 
 
 def samples() -> list[Path]:
-    """Return the manifests of the nine datasets that ship, in order; an origin comes before what is derived from it."""
-    return sorted(Path(str(resources.files("service.catalogue") / "samples")).glob("*.yaml"))
+    """Return the manifests of the datasets that ship, by name; an origin comes before what is derived from it."""
+    folder = Path(str(resources.files("service.catalogue") / "samples"))
+    return sorted(folder.glob("*.yaml"), key=lambda file: file.stem)
