@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from service.catalogue.rules import OTHER
-from service.catalogue.rules import OTHER
 from service.grants.rules import DELIVERIES
 from service.policy import engine as policy
 from service.policy.engine.folder import read_lists, yaml_files
