@@ -23,9 +23,10 @@ from service.base import clock, db, leases, log
 from service.base.settings import Settings
 from service.grants import jobs as grants
 from service.notices import jobs as notices
+from service.oauth import jobs as oauth
 from service.people import jobs as people
-
 from service.screening import jobs as screening
+
 LEASE = "jobs"
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 5.0
@@ -44,9 +45,10 @@ JOBS: tuple[Job, ...] = (
     Job("audit-seal", 1, lambda settings: audit.seal(settings.home)),
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
     Job("grants-views", 2, lambda _settings: grants.build_missing()),
-    Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
     Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
+    Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
     Job("grants-suspensions", 60, lambda _settings: grants.flag_unconfirmed_suspensions()),
+    Job("refusals-forget", 3_600, lambda _settings: oauth.forget_refusals()),
     Job("sessions-forget", 3_600, lambda _settings: people.forget_sessions()),
 )
 

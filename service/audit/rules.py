@@ -38,6 +38,7 @@ KINDS: dict[str, str] = {
     "grant:suspend": N_("数据使用授权·暂停"),
     "grant:confirm": N_("数据使用授权·确认暂停"),
     "grant:lift": N_("数据使用授权·恢复"),
+    "grant:handback": N_("数据使用授权·交还"),
     "view:ready": N_("数据视图·可用"),
     "view:quarantine": N_("数据视图·隔离"),
     "unit:register": N_("单位·登记"),

@@ -4,7 +4,7 @@ It reads the database on each call and caches nothing, so that an end committed 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from service.base import clock, db, state
@@ -46,14 +46,23 @@ class Admitted:
         return tuple(column["name"] for column in self.view.columns)
 
 
+@dataclass(slots=True)
+class Known:
+    """What the gate has learnt about who asks, for whoever has to tell why it said no."""
+
+    client_id: str | None = None
+    grant_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a data request says about itself.  `face` is how the bytes go out: rows (api) or a file (download)."""
+    """What a data request says about itself.  `delivery` is how the bytes go out: rows (api) or a file (download)."""
 
     dataset_id: str
     authorization: str | None
     grant_id: str | None
     delivery: str
+    known: Known = field(default_factory=Known, compare=False)
 
 
 def admit(session: Session, asked: Asked, *, now: datetime) -> Admitted:
@@ -114,6 +123,9 @@ def _covered(session: Session, asked: Asked, *, now: datetime) -> tuple[str, tup
     if (secret := token_rules.bearer(asked.authorization)) is None:
         raise token_rules.TokenMissing(apply=apply)
     bearer = tokens.bearer(session, token_rules.digest(secret), asked.dataset_id)
+    if bearer:
+        asked.known.client_id = bearer.client_id
+        asked.known.grant_id = bearer.grants[0].grant.id if len(bearer.grants) == 1 else None
     if bearer is None or bearer.void:
         raise token_rules.TokenRevoked()
     if bearer.expires_at <= now:
@@ -129,21 +141,26 @@ def _uncovered(session: Session, client_id: str, asked: Asked, *, now: datetime)
     if not named:
         return token_rules.GrantMissing(apply=apply)
     last = named[-1]  # the one that ends last
-    refusal = grant_rules.refusal(last.grant, suspended=last.suspended, now=now)
+    asked.known.grant_id = last.grant.id
+    refusal = last.refusal(now=now)
     return refusal or token_rules.GrantMissing(token_rules.RENEW, apply=apply)
 
 
 def _choose(named: tuple[Covered, ...], asked: Asked, *, now: datetime) -> Grant:
     """Return the grant to serve: of the live ones the one that ends last."""
-    refusals = [(one, grant_rules.refusal(one.grant, suspended=one.suspended, now=now)) for one in named]
+    refusals = [(one, one.refusal(now=now)) for one in named]
     live = [one.grant for one, refusal in refusals if refusal is None]
     if not live:
-        last = max(refusals, key=lambda pair: pair[0].grant.ends_at)[1]
-        raise last or token_rules.GrantMissing(apply=apply_url(asked.dataset_id))
+        last, refusal = max(refusals, key=lambda pair: pair[0].grant.ends_at)
+        asked.known.grant_id = last.grant.id
+        raise refusal or token_rules.GrantMissing(apply=apply_url(asked.dataset_id))
     fitting = [grant for grant in live if ENOUGH[asked.delivery] & set(grant.delivery)]
     if not fitting:
+        asked.known.grant_id = live[0].id
         raise grant_rules.WrongDelivery(delivery=asked.delivery, granted=", ".join(live[0].delivery))
-    return max(fitting, key=lambda grant: grant.ends_at)
+    chosen = max(fitting, key=lambda grant: grant.ends_at)
+    asked.known.grant_id = chosen.id
+    return chosen
 
 
 def _view(session: Session, grant: Grant) -> ReleasedView:

@@ -16,7 +16,7 @@ from service.catalogue import store as catalogue
 from service.grants import rules, store
 from service.grants.engine import BuiltView
 from service.grants.rules import GrantStanding, NotEnforceable, Recipe, ViewState
-from service.grants.tables import Grant, GrantTask, ReleasedView, Suspension
+from service.grants.tables import Grant, GrantTask, Handback, ReleasedView, Suspension
 from service.notices import actions as notices
 from service.people import store as people
 
@@ -116,8 +116,8 @@ def suspend(
     it has ended or is suspended already.
     """
     grant = overseen(session, grant_id, by)
-    here = rules.standing(grant, suspended=store.open_suspension(session, grant_id) is not None, now=now)
-    if here in (GrantStanding.ENDED, GrantStanding.SUSPENDED):
+    here = standing_of(session, grant, now=now)
+    if here in (GrantStanding.ENDED, GrantStanding.RETURNED, GrantStanding.SUSPENDED):
         raise WrongState(state=str(here))
     version = store.move(session, grant)
     suspension = Suspension(id=new_id(now), grant_id=grant_id, cause=cause, by=by, at=now)
@@ -159,6 +159,36 @@ def lift(session: Session, grant_id: str, *, by: str, now: datetime, reason: str
     _record(session, grant, "grant:lift", by=by, now=now, version=version, suspension=suspension.id)
     _tell_unit(session, grant, "suspension-lifted", now=now)
     return suspension
+
+
+def hand_back(session: Session, grant_id: str, *, by: str, now: datetime, reason: str | None = None) -> Handback:
+    """Give a grant back before its end, for its unit; what it asks of the unit afterwards stays due.
+
+    A grant that is suspended or has not begun may be given back too.  NotFound for whoever is no manager of the unit;
+    WrongState when the grant has ended or was given back.
+    """
+    grant, person = store.grant(session, grant_id), people.person(session, by)
+    held_by = {"unit_id": person.unit_id, "holder_unit_id": grant.unit_id}
+    if not rules.may_hand_back(people.roles_of(session, by), **held_by):
+        raise NotFound()
+    here = standing_of(session, grant, now=now)
+    if here in (GrantStanding.ENDED, GrantStanding.RETURNED):
+        raise WrongState(state=str(here))
+    version = store.move(session, grant)
+    store.note_handback(session, grant_id, by=by, reason=reason, now=now)
+    _record(session, grant, "grant:handback", by=by, now=now, version=version)
+    _tell_unit(session, grant, "grant-returned", now=now, at=now.isoformat())
+    _tell_officers(session, grant, "grant-returned", now=now, at=now.isoformat())
+    return Handback(grant_id=grant_id, by=by, at=now, reason=reason)
+
+
+def standing_of(session: Session, grant: Grant, *, now: datetime) -> GrantStanding:
+    """Return what a grant is at `now`, by its row and by what was done to it."""
+    given_back = store.handback(session, grant.id)
+    return rules.standing(
+        grant, suspended=store.open_suspension(session, grant.id) is not None,
+        returned_at=given_back.at if given_back else None, now=now,
+    )  # fmt: skip
 
 
 def flag(session: Session, grant: Grant, suspension: Suspension, *, due: datetime, now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Grants over the API: a unit's own, the officers' view of them, and suspension."""
+"""Grants over the API: a unit's own, the officers' view of them, suspension and handing back."""
 
 from datetime import datetime
 from typing import Any
@@ -7,14 +7,14 @@ from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
-from service.base.access import OFFICERS, READERS, Caller, caller, requires
+from service.base.access import OFFICERS, READERS, Caller, Role, caller, requires
 from service.base.beijing import BEIJING, last_day
 from service.base.db import Session
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
 from service.grants import actions, rules, store
-from service.grants.forms import SuspensionForm
-from service.grants.tables import Grant, Suspension
+from service.grants.forms import HandbackForm, SuspensionForm
+from service.grants.tables import Grant, Handback, Suspension
 from service.notices import jobs as outbox
 from service.policy import engine as policy
 
@@ -28,9 +28,11 @@ def index() -> ResponseReturnValue:
     who = caller()
     with db.reading() as session:
         found = store.visible(session, who.roles, who.unit_id)
-        held = store.open_suspensions(session, [grant.id for grant in found])
+        ids = [grant.id for grant in found]
+        held, given_back = store.open_suspensions(session, ids), store.handbacks(session, ids)
         now = clock.now(session)
-    return http.json_answer({"grants": [_document(grant, held.get(grant.id), now=now) for grant in found]})
+    documents = [_document(grant, held.get(grant.id), given_back.get(grant.id), now=now) for grant in found]
+    return http.json_answer({"grants": documents})
 
 
 @api.get("/<grant_id>")
@@ -73,6 +75,18 @@ def lift(grant_id: str) -> ResponseReturnValue:
         return _answer(session, store.grant(session, grant_id))
 
 
+@api.post("/<grant_id>/handback")
+@requires(Role.MANAGER, fresh=True)
+def hand_back(grant_id: str) -> ResponseReturnValue:
+    """Give the unit's own grant back before its end; the next request with a live token is refused."""
+    form, who = http.json_body(HandbackForm), caller()
+    with db.writing() as session:
+        actions.hand_back(session, grant_id, by=who.person_id, now=clock.now(session), reason=form.reason)
+        answer = _answer(session, store.grant(session, grant_id), status=201)
+    outbox.deliver()
+    return answer
+
+
 def _known(session: Session, grant_id: str, who: Caller) -> Grant:
     grant = store.grant(session, grant_id)
     source = catalogue.dataset(session, grant.dataset_id).source_unit_id
@@ -87,10 +101,12 @@ def _answer(session: Session, grant: Grant, status: int = 200) -> Response:
     if ready := store.view_of(session, grant.id):
         view |= {"rows": ready.rows, "parquet_sha256": ready.parquet_sha256, "csv_sha256": ready.csv_sha256}
     due = [{"kind": task.kind, "due_on": task.due_on.isoformat()} for task in store.tasks(session, grant.id)]
-    return http.json_answer({**_document(grant, held, now=now), "view": view, "tasks": due}, status)
+    document = _document(grant, held, store.handback(session, grant.id), now=now)
+    return http.json_answer({**document, "view": view, "tasks": due}, status)
 
 
-def _document(grant: Grant, held: Suspension | None, *, now: datetime) -> dict[str, Any]:
+def _document(grant: Grant, held: Suspension | None, given_back: Handback | None, *, now: datetime) -> dict[str, Any]:
+    returned_at = given_back.at if given_back else None
     return {
         "id": grant.id,
         "unit": grant.unit_id,
@@ -104,8 +120,9 @@ def _document(grant: Grant, held: Suspension | None, *, now: datetime) -> dict[s
         "starts_at": _instant(grant.starts_at),
         "ends_at": _instant(grant.ends_at),
         "last_day": last_day(grant.ends_at).isoformat(),
-        "standing": str(rules.standing(grant, suspended=held is not None, now=now)),
+        "standing": str(rules.standing(grant, suspended=held is not None, returned_at=returned_at, now=now)),
         "suspension": _suspension(held) if held else None,
+        "returned_at": _instant(returned_at) if returned_at else None,
         "version": grant.version,
     }
 

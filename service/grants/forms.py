@@ -1,4 +1,4 @@
-"""Forms and bodies of a grant's suspension."""
+"""Forms and bodies of a grant's suspension and of its handing back."""
 
 from typing import Annotated
 
@@ -17,5 +17,11 @@ class SuspensionForm(Form):
 
 class LiftingForm(Form):
     """Why a suspension ends."""
+
+    reason: Reason | None = None
+
+
+class HandbackForm(Form):
+    """Why a unit gives its grant back, if it says so."""
 
     reason: Reason | None = None

@@ -26,6 +26,7 @@ class GrantStanding(StrEnum):
     NOT_STARTED = "not_started"
     LIVE = "live"
     SUSPENDED = "suspended"
+    RETURNED = "returned"
     ENDED = "ended"
 
 
@@ -59,6 +60,13 @@ class GrantSuspended(Refusal):
     title = N_("数据使用授权已被暂停")
     status = 403
     detail = N_("暂停期间不能取数。事由和经办情况见授权页面：%(page)s，有异议请联系数源单位。另行申请的入口：%(apply)s")
+
+
+class GrantReturned(Refusal):
+    code = "grant-returned"
+    title = N_("数据使用授权已交还")
+    status = 403
+    detail = N_("本单位已于 %(at)s（北京时间）交还此数据使用授权，不能再取数。如需继续使用，请重新申请：%(apply)s")
 
 
 class WrongDelivery(Refusal):
@@ -109,8 +117,12 @@ class Dated(Protocol):
     ends_at: datetime
 
 
-def standing(grant: Dated, *, suspended: bool, now: datetime) -> GrantStanding:
-    """Return what a grant is at `now`.  An end outweighs a suspension: nobody can lift it."""
+def standing(grant: Dated, *, suspended: bool, returned_at: datetime | None, now: datetime) -> GrantStanding:
+    """Return what a grant is at `now`.  An end outweighs a suspension: nobody can lift it; what was handed back before
+    its last day stays handed back after it.
+    """
+    if returned_at is not None:
+        return GrantStanding.RETURNED
     if now >= grant.ends_at:
         return GrantStanding.ENDED
     if suspended:
@@ -118,10 +130,12 @@ def standing(grant: Dated, *, suspended: bool, now: datetime) -> GrantStanding:
     return GrantStanding.LIVE if now >= grant.starts_at else GrantStanding.NOT_STARTED
 
 
-def refusal(grant: Dated, *, suspended: bool, now: datetime) -> Refusal | None:
+def refusal(grant: Dated, *, suspended: bool, returned_at: datetime | None, now: datetime) -> Refusal | None:
     """Return why nothing may be read under `grant` at `now`, with what to do next; None when it is live."""
     links = {"grant": grant.id, "page": f"/grants/{grant.id}", "apply": f"/applications/new?dataset={grant.dataset_id}"}
-    here = standing(grant, suspended=suspended, now=now)
+    here = standing(grant, suspended=suspended, returned_at=returned_at, now=now)
+    if here is GrantStanding.RETURNED and returned_at:
+        return GrantReturned(at=f"{returned_at.astimezone(BEIJING):%Y-%m-%d %H:%M}", **links)
     if here is GrantStanding.ENDED:
         return GrantEnded(end=last_day(grant.ends_at).isoformat(), **links)
     if here is GrantStanding.SUSPENDED:
@@ -148,6 +162,11 @@ def may_see(roles: Collection[Role], *, unit_id: str, source_unit_id: str, holde
     if unit_id == holder_unit_id or SEE_ALL & set(roles):
         return True
     return Role.STEWARD in roles and unit_id == source_unit_id
+
+
+def may_hand_back(roles: Collection[Role], *, unit_id: str, holder_unit_id: str) -> bool:
+    """Whether a person of `unit_id` may give a grant back: a manager of the unit that holds it, nobody else."""
+    return Role.MANAGER in roles and unit_id == holder_unit_id
 
 
 def may_oversee(roles: Collection[Role], *, unit_id: str, source_unit_id: str, holder_unit_id: str) -> bool:

@@ -12,7 +12,7 @@ from service.base.errors import Changed, NotFound
 from service.base.roles import Role
 from service.catalogue.tables import Dataset
 from service.grants.rules import SEE_ALL, ViewState
-from service.grants.tables import Grant, GrantTask, ReleasedView, Reminder, Suspension
+from service.grants.tables import Grant, GrantTask, Handback, ReleasedView, Reminder, Suspension
 
 # ---- grants ---------------------------------------------------------------------------------------------------------
 
@@ -41,16 +41,15 @@ def live(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
     """Return the grants under which `unit_id` may read at `now`, soonest to end first."""
     return session.exec(
         select(Grant)
-        .where(Grant.unit_id == unit_id, Grant.starts_at <= now, now < Grant.ends_at, ~_suspended())
+        .where(Grant.unit_id == unit_id, Grant.starts_at <= now, now < Grant.ends_at, ~_suspended(), ~_returned())
         .order_by(col(Grant.ends_at), col(Grant.id))
     ).all()
 
 
 def unended(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
     """Return the grants of a unit that have not ended at `now`, suspended ones too, soonest to end first."""
-    return session.exec(
-        select(Grant).where(Grant.unit_id == unit_id, now < Grant.ends_at).order_by(col(Grant.ends_at), col(Grant.id))
-    ).all()
+    asked = select(Grant).where(Grant.unit_id == unit_id, now < Grant.ends_at, ~_returned())
+    return session.exec(asked.order_by(col(Grant.ends_at), col(Grant.id))).all()
 
 
 def of_unit(session: Session, unit_id: str) -> Sequence[Grant]:
@@ -103,6 +102,27 @@ def open_suspensions(session: Session, grant_ids: Sequence[str]) -> dict[str, Su
     return {row.grant_id: row for row in rows}
 
 
+def suspensions(session: Session, grant_id: str) -> Sequence[Suspension]:
+    """Return all that ever held a grant, oldest first."""
+    asked = select(Suspension).where(Suspension.grant_id == grant_id)
+    return session.exec(asked.order_by(col(Suspension.at), col(Suspension.id))).all()
+
+
+def handback(session: Session, grant_id: str) -> Handback | None:
+    """Return when and by whom a grant was given back; None when it was not."""
+    return session.get(Handback, grant_id)
+
+
+def handbacks(session: Session, grant_ids: Sequence[str]) -> dict[str, Handback]:
+    """Return which of several grants were given back, by grant."""
+    return {row.grant_id: row for row in session.exec(select(Handback).where(col(Handback.grant_id).in_(grant_ids)))}
+
+
+def note_handback(session: Session, grant_id: str, *, by: str, reason: str | None, now: datetime) -> bool:
+    """Write down that a grant is given back; False when it was already."""
+    return insert_or_ignore(session, Handback, grant_id=grant_id, by=by, at=now, reason=reason)
+
+
 def unflagged(session: Session, *, limit: int) -> Sequence[tuple[Grant, Suspension]]:
     """Return the open suspensions that nobody has confirmed and the authority was not told of, oldest first."""
     rows = session.exec(
@@ -131,6 +151,10 @@ def _suspended() -> ColumnElement[bool]:
     return exists().where(col(Suspension.grant_id) == Grant.id, col(Suspension.lifted_at).is_(None)).correlate(Grant)
 
 
+def _returned() -> ColumnElement[bool]:
+    return exists().where(col(Handback.grant_id) == Grant.id).correlate(Grant)
+
+
 # ---- reminders ------------------------------------------------------------------------------------------------------
 
 
@@ -141,7 +165,9 @@ def reminders_due(
     sent = exists().where(col(Reminder.grant_id) == Grant.id, col(Reminder.days) == days).correlate(Grant)
     return session.exec(
         select(Grant)
-        .where(Grant.starts_at <= now, Grant.ends_at > now + more_than, Grant.ends_at <= now + at_most, ~sent)
+        .where(
+            Grant.starts_at <= now, Grant.ends_at > now + more_than, Grant.ends_at <= now + at_most, ~sent, ~_returned()
+        )
         .order_by(col(Grant.ends_at), col(Grant.id))
         .limit(limit)
     ).all()
@@ -207,7 +233,7 @@ def without_view(session: Session, *, now: datetime, retake_before: datetime, li
         .correlate(Grant)
     )
     return session.exec(
-        select(Grant.id).where(Grant.ends_at > now, ~made).order_by(col(Grant.created_at)).limit(limit)
+        select(Grant.id).where(Grant.ends_at > now, ~made, ~_returned()).order_by(col(Grant.created_at)).limit(limit)
     ).all()
 
 

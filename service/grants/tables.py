@@ -1,4 +1,4 @@
-"""Rows of grants: leave to read, its suspensions, the bytes made for it, the reminders sent."""
+"""Rows of grants: leave to read, its suspensions, its handing back, the bytes made for it, the reminders sent."""
 
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from service.base.db import Document, UTCDateTime
 class Grant(SQLModel, table=True):
     """Leave for one unit to read one version of one dataset, from `starts_at` up to but not including `ends_at`.
 
-    There is no `active` column: a grant is live by the clock and by the absence of an open Suspension.
+    There is no `active` column: a grant is live by the clock and by the absence of a Handback and an open Suspension.
     `version` counts what happened to it and orders its audit events; `epoch` counts changes of what it opens.
     """
 
@@ -77,6 +77,15 @@ class Suspension(SQLModel, table=True):
     lifted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     lift_reason: str | None = Field(default=None, max_length=500)
     flagged_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
+class Handback(SQLModel, table=True):
+    """That the unit gave a grant back before its end: from `at` on nothing is read under it.  It is never undone."""
+
+    grant_id: str = Field(primary_key=True, max_length=32)
+    by: str = Field(max_length=64)
+    at: datetime = Field(sa_type=UTCDateTime)
+    reason: str | None = Field(default=None, max_length=500)
 
 
 class ReleasedView(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""The forms on a grant's page: suspend, confirm, lift."""
+"""The forms on a grant's page: suspend, confirm, lift, give back."""
 
 from typing import Any
 
@@ -6,11 +6,15 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
-from service.base.access import OFFICERS, caller, requires
-from service.base.errors import Invalid
+from service.base.access import OFFICERS, Role, caller, requires
+from service.base.beijing import last_day
+from service.base.db import Session
+from service.base.errors import Invalid, NotFound
 from service.base.forms import errors_by_field, form_data, parse
-from service.grants import actions
-from service.grants.forms import LiftingForm, SuspensionForm
+from service.catalogue import store as catalogue
+from service.grants import actions, store
+from service.grants.forms import HandbackForm, LiftingForm, SuspensionForm
+from service.grants.tables import Grant
 from service.notices import jobs as outbox
 from service.policy import engine as policy
 
@@ -54,6 +58,49 @@ def lift(grant_id: str) -> ResponseReturnValue:
     with db.writing() as session:
         actions.lift(session, grant_id, by=caller().person_id, now=clock.now(session), reason=form.reason)
     return http.see_other(f"/grants/{grant_id}")
+
+
+@pages.get("/grants/<grant_id>/handback")
+@requires(Role.MANAGER)
+def ask_handback(grant_id: str) -> ResponseReturnValue:
+    """Say what handing back does, before it is done."""
+    with db.reading() as session:
+        return _handback_page(session, grant_id, {})
+
+
+@pages.post("/grants/<grant_id>/handback")
+@requires(Role.MANAGER, fresh=True)
+def hand_back(grant_id: str) -> ResponseReturnValue:
+    """Give the unit's own grant back before its end."""
+    values = form_data(request.form)
+    try:
+        form = parse(HandbackForm, values)
+    except Invalid as fault:
+        with db.reading() as session:
+            return _handback_page(session, grant_id, values, errors_by_field(fault))
+    with db.writing() as session:
+        actions.hand_back(session, grant_id, by=caller().person_id, now=clock.now(session), reason=form.reason)
+    outbox.deliver()
+    return http.see_other(f"/grants/{grant_id}")
+
+
+def _handback_page(
+    session: Session, grant_id: str, values: dict[str, Any], errors: dict[str, str] | None = None
+) -> Response:
+    grant = _own(session, grant_id)
+    return http.page(
+        "grants/handback.html", status=422 if errors else 200, grant=grant, values=values, errors=errors or {},
+        dataset=catalogue.dataset(session, grant.dataset_id), tasks=store.tasks(session, grant_id),
+        standing=str(actions.standing_of(session, grant, now=clock.now(session))),
+        last_day=last_day(grant.ends_at),
+    )  # fmt: skip
+
+
+def _own(session: Session, grant_id: str) -> Grant:
+    grant = store.grant(session, grant_id)
+    if grant.unit_id != caller().unit_id:
+        raise NotFound()
+    return grant
 
 
 def _again(template: str, grant_id: str, values: dict[str, Any], fault: Invalid) -> Response:

@@ -1,14 +1,15 @@
-"""Health, readiness, metrics, and the API's own description."""
+"""Health, readiness, metrics, why a request was refused, and the API's own description."""
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from service.audit import store as audit
 from service.base import blobs, clock, db, http, log
-from service.base.access import Access, Role, caller_or_none, requires
+from service.base.access import READERS, Access, Role, caller, caller_or_none, requires
+from service.base.beijing import BEIJING
 from service.base.errors import NotAllowed, Unavailable
 from service.base.settings import LOOPBACK
-from service.home import engine
+from service.home import engine, gate
 from service.home.engine import Route
 
 api = Blueprint("health", __name__)
@@ -58,6 +59,31 @@ def metrics() -> ResponseReturnValue:
         f"qiantang_audit_sealed {head.size if head else 0}",
     ]
     return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+
+
+@api.get("/api/v1/requests/<request_id>")
+@requires(*READERS)
+def refused_request(request_id: str) -> ResponseReturnValue:
+    """Say why a token or data request was refused, by the id that its answer carried; kept for 30 days."""
+    with db.reading() as session:
+        found = gate.explained(session, request_id, caller(), now=clock.now(session))
+    told, client = found.request, found.client
+    return http.json_answer(
+        {
+            "id": told.id,
+            "at": told.at.astimezone(BEIJING).isoformat(timespec="seconds"),
+            "endpoint": told.endpoint,
+            "dataset": told.dataset_id,
+            "grant": told.grant_id,
+            "standing": found.standing,
+            "client": {"id": client.id, "name": client.name, "disabled": client.disabled_at is not None},
+            "code": told.code,
+            "status": told.status,
+            "title": found.title,
+            "detail": found.detail,
+            "advice": found.advice,
+        }
+    )
 
 
 @api.get("/api/v1/openapi.json")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from service.audit.actions import record
 from service.base.db import Session
-from service.base.errors import NotFound, WrongState
+from service.base.errors import Duplicate, NotFound, WrongState
 from service.base.i18n import N_
 from service.base.ids import new_id
 from service.grants import store as grants
@@ -16,13 +16,25 @@ from service.oauth.tables import Client, ClientGrant, ClientSecret, Token, Token
 
 
 def create_client(
-    session: Session, *, unit_id: str, grant_id: str, name: str, pepper: bytes, by: str, now: datetime
+    session: Session,
+    *,
+    unit_id: str,
+    grant_id: str,
+    name: str,
+    pepper: bytes,
+    by: str,
+    now: datetime,
+    key: str | None = None,
 ) -> tuple[Client, str]:
     """Make a client of `unit_id` for one of its grants; return it with its secret, which is shown once.
 
-    Raises NotFound when the grant is not the unit's own.
+    `key` is the end of its id, where the form brought one.  Raises NotFound when the grant is not the unit's own,
+    Duplicate when the key was used.
     """
-    client = Client(id=f"c-{new_id(now)}", unit_id=unit_id, name=name, created_by=by, created_at=now)
+    client_id = f"c-{key or new_id(now)}"
+    if session.get(Client, client_id) is not None:
+        raise Duplicate()
+    client = Client(id=client_id, unit_id=unit_id, name=name, created_by=by, created_at=now)
     session.add(client)
     _event(session, client.id, "client:create", by=by, now=now)
     allow(session, client.id, grant_id, unit_id=unit_id, by=by, now=now)

@@ -1,11 +1,12 @@
 """The authorization server's endpoints: token, and the two metadata documents that clients discover it by."""
 
-from flask import Blueprint, g
+from flask import Blueprint, Response, g
 from flask.typing import ResponseReturnValue
 
-from service.base import http
+from service.base import http, log
 from service.base.access import Role, requires
-from service.oauth import rules
+from service.oauth import gate, rules
+from service.oauth.gate import Refused
 from service.oauth.server import Server
 
 api = Blueprint("oauth_api", __name__)
@@ -19,7 +20,19 @@ def token() -> ResponseReturnValue:
     answer = server.token_answer()
     if "retry_after" in g:
         answer.headers["Retry-After"] = str(g.retry_after)
+    if answer.status_code >= 400 and g.get("token_client"):
+        _remember(answer)
     return answer  # type: ignore[no-any-return]
+
+
+def _remember(answer: Response) -> None:
+    """Leave a line about a refused token request, after its answer."""
+    refused = Refused(
+        log.request_id.get(), g.token_client, "token", answer.headers["Qiantang-Problem"], answer.status_code,
+        proved=g.get("token_proved", False),
+    )  # fmt: skip
+    answer.content_length = answer.calculate_content_length() or 0
+    answer.response = gate.afterwards(answer.iter_encoded(), lambda: gate.remember(refused))
 
 
 @api.get("/.well-known/oauth-authorization-server")

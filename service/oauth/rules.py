@@ -97,6 +97,11 @@ def secret_digest(secret: str, pepper: bytes) -> str:
     return hmac.new(pepper, secret.encode(), hashlib.sha256).hexdigest()
 
 
+def fingerprint(secret_digest: str) -> str:
+    """Return the 8 hex digits by which people tell secrets apart; they say nothing about the secret."""
+    return secret_digest[:8]
+
+
 def same(left: str, right: str) -> bool:
     """Compare two hex digests in constant time."""
     return hmac.compare_digest(left.encode(), right.encode())
@@ -226,4 +231,45 @@ TOKEN_REASONS = {
     "grant-not-started": "the grant has not started yet",
     "grant-suspended": "the grant is suspended; see its page for the cause",
     "grant-ended": "the grant has ended; apply for a new one on the dataset's page",
+    "grant-returned": "the unit has given the grant back; apply for a new one on the dataset's page",
 }
+
+
+# What is kept of a refusal's facts: dates, waits, ways of delivery; and of columns those that the dataset has.
+KEPT_FACTS = frozenset({"start", "end", "at", "delivery", "granted", "retry_after"})
+
+
+def told(code: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of a refusal that may be kept: nothing that a request said in its own words."""
+    names = KEPT_FACTS | ({"columns"} if code == "column-not-granted" else set())
+    return {name: str(value)[:500] for name, value in facts.items() if name in names}
+
+
+# ---- scripts as they are shown ---------------------------------------------------------------------------------------
+
+_PYTHON = re.compile(
+    r'(?P<comment>#[^\n]*|^"""[^"]*""")'
+    r"""|(?P<text>[fr]?(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))"""
+    r"|\b(?P<word>import|from|as|if|else|elif|not|for|in|while|with|try|except|def|return|is|None|or|and)\b",
+    re.MULTILINE,
+)
+_SHELL = re.compile(
+    r"(?P<comment>(?:^|(?<=\s))#[^\n]*)"
+    r"""|(?P<text>"(?:\\.|[^"\\])*"|'[^']*')"""
+    r"|\b(?P<word>set|for|in|do|done|exit|if|then|fi)\b",
+    re.MULTILINE,
+)
+
+
+def highlighted(script: str, name: str) -> list[tuple[str, str]]:
+    """Return a script in pieces of (kind, text): comment, text (a string), word (of the language), or "".
+
+    Joined, the pieces are the script again: what is copied from the page is what runs.
+    """
+    pieces, end = [], 0
+    for match in (_PYTHON if name.endswith(".py") else _SHELL).finditer(script):
+        if match.start() > end:
+            pieces.append(("", script[end : match.start()]))
+        pieces.append((str(match.lastgroup), match.group()))
+        end = match.end()
+    return [*pieces, ("", script[end:])] if end < len(script) else pieces

@@ -18,7 +18,6 @@ from flask import g, request
 from service.base import cache, clock, db, http
 from service.base.db import Session
 from service.base.errors import Refusal, TooMany
-from service.grants import rules as grant_rules
 from service.oauth import actions, rules, store
 from service.oauth.rules import BadDetails, Usable
 
@@ -70,12 +69,14 @@ class Server(AuthorizationServer):
         _refuse_repeated_parameters()
         given = rules.presented(request.headers.get("Authorization"), request.form)
         counted = given.client_id if given and rules.could_be_client(given.client_id) else ""
+        g.token_client = counted
         _check_failures(counted)
         with db.reading() as session:
             found = _matching_secret(session, given) if given else None
         if found is None:
             _count_failure(counted)
             raise InvalidClientError(description="client authentication failed", status_code=401)
+        g.token_proved = True
         return found
 
     def validate_requested_scope(self, scope: str | None) -> None:
@@ -140,9 +141,9 @@ def _usable(session: Session, client_id: str, *, now: datetime) -> list[Usable]:
 
 def _refusal(covered: store.Covered, *, now: datetime) -> Refusal | None:
     """Return why no token is issued for a grant; one that ends within a second counts as ended."""
-    refusal = grant_rules.refusal(covered.grant, suspended=covered.suspended, now=now)
+    refusal = covered.refusal(now=now)
     if refusal is None and covered.grant.ends_at - now < rules.SHORTEST:
-        return grant_rules.refusal(covered.grant, suspended=covered.suspended, now=covered.grant.ends_at)
+        return covered.refusal(now=covered.grant.ends_at)
     return refusal
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, update
+from sqlalchemy import ColumnElement, delete, exists, update
 from sqlalchemy import select as sql_select
 
-from service.base.db import Session, col, select
-from service.base.errors import NotFound
-from service.grants.tables import Grant, Suspension
-from service.oauth.tables import Client, ClientGrant, ClientSecret, Token, TokenGrant
+from service.base.db import Session, col, insert_or_ignore, select
+from service.base.errors import NotFound, Refusal
+from service.grants import rules as grant_rules
+from service.grants.tables import Grant, Handback, Suspension
+from service.oauth.tables import Client, ClientGrant, ClientSecret, RefusedRequest, Token, TokenGrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,11 @@ class Covered:
 
     grant: Grant
     suspended: bool
+    returned_at: datetime | None = None
+
+    def refusal(self, *, now: datetime) -> Refusal | None:
+        """Return why nothing may be read under it at `now`; None when it is live."""
+        return grant_rules.refusal(self.grant, suspended=self.suspended, returned_at=self.returned_at, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +71,14 @@ def secrets_in_use(session: Session, client_id: str) -> Sequence[ClientSecret]:
 def grants_of(session: Session, client_id: str) -> list[Covered]:
     """Return every grant that a client was given, dead ones too, each with whether it is suspended."""
     rows = session.exec(
-        select(Grant, _suspended())
+        select(Grant, _suspended(), Handback.at)
+        .outerjoin(Handback, col(Handback.grant_id) == Grant.id)
         .join(ClientGrant, col(ClientGrant.grant_id) == Grant.id)
         .join(Client, col(Client.id) == ClientGrant.client_id)
         .where(ClientGrant.client_id == client_id, Grant.unit_id == Client.unit_id)
         .order_by(col(Grant.ends_at))
     ).all()
-    return [Covered(grant, suspended) for grant, suspended in rows]
+    return [Covered(grant, suspended, returned_at) for grant, suspended, returned_at in rows]
 
 
 def bearer(session: Session, token_digest: str, dataset_id: str) -> Bearer | None:
@@ -80,18 +87,19 @@ def bearer(session: Session, token_digest: str, dataset_id: str) -> Bearer | Non
     One read joins token, client, secret and grants, so that whatever ends one of them is felt on the next request.
     """
     rows = session.execute(
-        sql_select(Token, Client, ClientSecret, Grant, _suspended())
+        sql_select(Token, Client, ClientSecret, Grant, _suspended(), col(Handback.at))
         .join(Client, col(Client.id) == Token.client_id)
         .join(ClientSecret, col(ClientSecret.id) == Token.secret_id)
         .outerjoin(TokenGrant, col(TokenGrant.token_digest) == Token.digest)
         .outerjoin(Grant, (col(Grant.id) == TokenGrant.grant_id) & (col(Grant.dataset_id) == dataset_id))
+        .outerjoin(Handback, col(Handback.grant_id) == Grant.id)
         .where(col(Token.digest) == token_digest)
     ).all()
     if not rows:
         return None
     token, owner, secret = rows[0][:3]
     void = any(at is not None for at in (token.revoked_at, owner.disabled_at, secret.revoked_at))
-    covered = tuple(Covered(grant, suspended) for *_, grant, suspended in rows if grant is not None)
+    covered = tuple(Covered(*found) for _token, _client, _secret, *found in rows if found[0] is not None)
     return Bearer(owner.id, token.expires_at, void, tuple(c for c in covered if c.grant.unit_id == owner.unit_id))
 
 
@@ -108,6 +116,36 @@ def revoke_secrets(session: Session, client_id: str, *, now: datetime) -> None:
         .where(col(ClientSecret.client_id) == client_id, col(ClientSecret.revoked_at).is_(None))
         .values(revoked_at=now)
     )
+
+
+def current_secrets(session: Session, client_ids: Sequence[str]) -> dict[str, ClientSecret]:
+    """Return the secret of each client that still works, the newest of several."""
+    asked = select(ClientSecret).where(col(ClientSecret.client_id).in_(client_ids))
+    rows = session.exec(asked.where(col(ClientSecret.revoked_at).is_(None)).order_by(col(ClientSecret.created_at)))
+    return {row.client_id: row for row in rows}
+
+
+def note_refusal(session: Session, **values: object) -> None:
+    """Write a refused request down once."""
+    insert_or_ignore(session, RefusedRequest, **values)
+
+
+def refusal(session: Session, request_id: str) -> RefusedRequest:
+    """Return what was refused under a request's id; NotFound."""
+    if (found := session.get(RefusedRequest, request_id)) is None:
+        raise NotFound()
+    return found
+
+
+def refusals_of(session: Session, unit_id: str, *, limit: int) -> Sequence[RefusedRequest]:
+    """Return the last refused requests of a unit's clients, newest first."""
+    asked = select(RefusedRequest).where(RefusedRequest.unit_id == unit_id)
+    return session.exec(asked.order_by(col(RefusedRequest.at).desc(), col(RefusedRequest.id)).limit(limit)).all()
+
+
+def forget_refusals(session: Session, *, before: datetime) -> int:
+    """Delete the refused requests from before an instant; return how many."""
+    return int(session.execute(delete(RefusedRequest).where(col(RefusedRequest.at) < before)).rowcount)  # type: ignore[attr-defined]
 
 
 def _suspended() -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""Rows of the authorization server: clients, their secrets, which grants they may use, tokens."""
+"""Rows of the authorization server: clients, their secrets, which grants they may use, tokens, refused requests."""
 
 from datetime import datetime
 from typing import Any
@@ -55,3 +55,23 @@ class TokenGrant(SQLModel, table=True):
 
     token_digest: str = Field(primary_key=True, max_length=64)
     grant_id: str = Field(primary_key=True, index=True, max_length=32)
+
+
+class RefusedRequest(SQLModel, table=True):
+    """A token or data request of a known client that was refused: what its unit may ask about by the request's id.
+
+    Facts are dates, ways of delivery and names of the dataset's columns; never a secret, a token or what a query said.
+    """
+
+    __tablename__ = "refused_request"
+
+    id: str = Field(primary_key=True, max_length=32, description="the request's id, as X-Request-Id told it")
+    at: datetime = Field(sa_type=UTCDateTime, index=True)
+    unit_id: str = Field(index=True, max_length=64)
+    client_id: str = Field(index=True, max_length=32)
+    grant_id: str | None = Field(default=None, max_length=32)
+    dataset_id: str | None = Field(default=None, max_length=64)
+    endpoint: str = Field(max_length=20, description="token, rows, or the name of a file")
+    code: str = Field(max_length=60)
+    status: int
+    facts: dict[str, Any] = Field(sa_type=Document)

@@ -1,4 +1,4 @@
-"""A grant's whole life against a model: issued, suspended, confirmed, lifted, and ended by nothing but the clock."""
+"""A grant's whole life against a model: issued, suspended, confirmed, lifted, given back, and ended by the clock."""
 
 import shutil
 from contextlib import nullcontext
@@ -34,9 +34,12 @@ class Model:
     ends_at: datetime
     suspended_by: str | None = None
     confirmed: bool = False
+    returned_at: datetime | None = None
     acts: int = 1
 
     def standing(self, now: datetime) -> GrantStanding:
+        if self.returned_at:
+            return GrantStanding.RETURNED
         if now >= self.ends_at:
             return GrantStanding.ENDED
         if self.suspended_by:
@@ -91,7 +94,7 @@ class GrantMachine(RuleBasedStateMachine):
         if by not in OFFICERS:
             expected: type[Exception] | None = NotFound
         else:
-            dead = model.standing(self.now) in (GrantStanding.ENDED, GrantStanding.SUSPENDED)
+            dead = model.standing(self.now) not in (GrantStanding.LIVE, GrantStanding.NOT_STARTED)
             expected = WrongState if dead or model.suspended_by else None
         with _either(expected), db.writing() as session:
             actions.suspend(session, grant, cause="核查", by=by, now=self.now)
@@ -124,6 +127,17 @@ class GrantMachine(RuleBasedStateMachine):
         if expected is None:
             model.suspended_by, model.confirmed, model.acts = None, False, model.acts + 1
 
+    @rule(grant=grants, by=ANYBODY)
+    def hand_back(self, grant: str, by: str) -> None:
+        model = self.models[grant]
+        expected: type[Exception] | None = NotFound if by != "manager" else None
+        if expected is None and model.standing(self.now) in (GrantStanding.ENDED, GrantStanding.RETURNED):
+            expected = WrongState
+        with _either(expected), db.writing() as session:
+            actions.hand_back(session, grant, by=by, now=self.now)
+        if expected is None:
+            model.returned_at, model.acts = self.now, model.acts + 1
+
     @rule(hours=st.integers(1, 24 * 20))
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
@@ -136,9 +150,11 @@ class GrantMachine(RuleBasedStateMachine):
             live = {grant.id for grant in store.live(session, "firm", now=self.now)}
             for grant_id, model in self.models.items():
                 grant, held = store.grant(session, grant_id), store.open_suspension(session, grant_id)
-                assert rules.standing(grant, suspended=held is not None, now=self.now) is model.standing(self.now)
+                given_back = store.handback(session, grant_id)
+                found = {"suspended": held is not None, "returned_at": given_back.at if given_back else None}
+                assert rules.standing(grant, **found, now=self.now) is model.standing(self.now)
                 assert grant.version == model.acts
-                refused = rules.refusal(grant, suspended=held is not None, now=self.now)
+                refused = rules.refusal(grant, **found, now=self.now)
                 assert (refused is None) == (grant_id in live) == (model.standing(self.now) is GrantStanding.LIVE)
 
     @invariant()

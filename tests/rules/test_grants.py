@@ -43,17 +43,17 @@ def test_a_grant_through_a_day_ends_at_its_24_00_in_beijing():
     ],
 )
 def test_a_grant_is_live_from_its_start_up_to_but_not_including_its_end(now, standing):
-    assert rules.standing(AGrant(), suspended=False, now=now) is standing
+    assert rules.standing(AGrant(), suspended=False, returned_at=None, now=now) is standing
 
 
 def test_a_suspension_stops_a_live_grant_and_an_end_outweighs_it():
-    assert rules.standing(AGrant(), suspended=True, now=START) is GrantStanding.SUSPENDED
-    assert rules.standing(AGrant(), suspended=True, now=START - SECOND) is GrantStanding.SUSPENDED
-    assert rules.standing(AGrant(), suspended=True, now=END) is GrantStanding.ENDED
+    assert rules.standing(AGrant(), suspended=True, returned_at=None, now=START) is GrantStanding.SUSPENDED
+    assert rules.standing(AGrant(), suspended=True, returned_at=None, now=START - SECOND) is GrantStanding.SUSPENDED
+    assert rules.standing(AGrant(), suspended=True, returned_at=None, now=END) is GrantStanding.ENDED
 
 
 def test_a_live_grant_is_not_refused():
-    assert rules.refusal(AGrant(), suspended=False, now=START) is None
+    assert rules.refusal(AGrant(), suspended=False, returned_at=None, now=START) is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_live_grant_is_not_refused():
     [(START - SECOND, False, "grant-not-started"), (START, True, "grant-suspended"), (END, False, "grant-ended")],
 )
 def test_a_dead_grant_says_why_and_where_to_apply(now, suspended, code):
-    refused = rules.refusal(AGrant(), suspended=suspended, now=now)
+    refused = rules.refusal(AGrant(), suspended=suspended, returned_at=None, now=now)
     assert refused is not None
     assert (refused.code, refused.status) == (code, 403)
     assert refused.facts["apply"] == "/applications/new?dataset=parking-records"
@@ -69,8 +69,26 @@ def test_a_dead_grant_says_why_and_where_to_apply(now, suspended, code):
     assert refused.detail % refused.facts
 
 
+@pytest.mark.parametrize("now", [START - SECOND, START, END])
+@pytest.mark.parametrize("suspended", [False, True])
+def test_a_grant_that_was_given_back_stays_so_whatever_else_is_true_of_it(now, suspended):
+    assert rules.standing(AGrant(), suspended=suspended, returned_at=START, now=now) is GrantStanding.RETURNED
+    refused = rules.refusal(AGrant(), suspended=suspended, returned_at=START, now=now)
+    assert refused is not None and refused.code == "grant-returned"
+    assert refused.detail is not None and "(北京时间)".strip("()") in refused.detail % refused.facts
+
+
+@pytest.mark.parametrize(
+    ("roles", "unit", "may"),
+    [({Role.MANAGER}, "firm", True), ({Role.APPLICANT}, "firm", False), ({Role.MANAGER}, "rival", False),
+     ({Role.AUTHORITY}, "bureau", False), ({Role.STEWARD}, "source", False)],
+)  # fmt: skip
+def test_only_a_manager_of_the_unit_gives_its_grant_back(roles, unit, may):
+    assert rules.may_hand_back(roles, unit_id=unit, holder_unit_id="firm") is may
+
+
 def test_the_end_is_told_as_the_last_day():
-    refused = rules.refusal(AGrant(), suspended=False, now=END)
+    refused = rules.refusal(AGrant(), suspended=False, returned_at=None, now=END)
     assert refused is not None
     assert refused.facts["end"] == "2026-11-30"
 

@@ -273,6 +273,6 @@ def test_refusals_of_a_live_grant_are_none_after_lifting(grant):
     _suspend(grant)
     with db.reading() as session:
         held = store.open_suspension(session, grant.id)
-        refused = rules.refusal(store.grant(session, grant.id), suspended=held is not None, now=NOW)
+        refused = rules.refusal(store.grant(session, grant.id), suspended=held is not None, returned_at=None, now=NOW)
     assert refused is not None
     assert refused.code == "grant-suspended"

@@ -8,8 +8,8 @@ from flask import Blueprint
 from service.base.access import caller
 from service.base.beijing import last_day
 from service.base.db import Session
+from service.grants import actions as grant_actions
 from service.grants import rules as grant_rules
-from service.grants import store as grants
 from service.home.store import Granted
 
 pages = Blueprint("home", __name__)
@@ -29,11 +29,10 @@ def units_of(one: Granted) -> dict[str, str]:
 
 
 def entry(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
-    suspended = grants.open_suspension(session, one.grant.id) is not None
     return {
         "grant": one.grant,
         "unit": one.unit,
         "dataset": one.dataset,
-        "standing": str(grant_rules.standing(one.grant, suspended=suspended, now=now)),
+        "standing": str(grant_actions.standing_of(session, one.grant, now=now)),
         "last_day": last_day(one.grant.ends_at),
     }

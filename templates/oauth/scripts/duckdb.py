@@ -23,8 +23,7 @@ with requests.get(
     timeout=300,
 ) as answer:
     if not answer.ok:
-        problem = answer.json()
-        sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+        refused(answer)
     path = pathlib.Path(tempfile.mkdtemp()) / "data.parquet"
     with path.open("wb") as file:
         for chunk in answer.iter_content(1 << 20):
@@ -42,8 +41,7 @@ with path.open("w", encoding="utf-8") as file:
             timeout=300,
         )
         if not answer.ok:
-            problem = answer.json()
-            sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+            refused(answer)
         for row in answer.json()["rows"]:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
         cursor = answer.json()["next"]

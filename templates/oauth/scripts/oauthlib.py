@@ -19,15 +19,18 @@ SECRET = os.environ["QIANTANG_CLIENT_SECRET"]
 
 session = OAuth2Session(client=BackendApplicationClient(CLIENT_ID, scope=["data.read"]))
 session.headers["Accept-Language"] = "{{ language }}"
+answers = []  # the library keeps no headers of a refusal: its request id tells people where to look it up
+session.register_compliance_hook("access_token_response", lambda answer: answers.append(answer) or answer)
 try:
     session.fetch_token(f"{BASE}/oauth/token", auth=(CLIENT_ID, SECRET))
 except OAuth2Error as error:
-    sys.exit(f"{error.error}: {error.description}")
+    number = answers[-1].headers.get("X-Request-Id", "")
+    sys.exit(f"{error.error}: {error.description}\n{BASE}/requests/{number}")
 
 answer = session.get(f"{BASE}/api/v1/datasets/{{ dataset }}/rows", params={"grant": "{{ grant }}", "limit": 10})
 if not answer.ok:
     problem = answer.json()
-    sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+    sys.exit(f"{problem['title']}: {problem.get('detail', '')}\n{BASE}/requests/{problem['request_id']}")
 page = answer.json()
 print(*(column["name"] for column in page["columns"]), sep="\t")
 for row in page["rows"]:

@@ -20,8 +20,7 @@ answer = requests.get(
     timeout=300,
 )
 if not answer.ok:
-    problem = answer.json()
-    sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+    refused(answer)
 table = pandas.read_parquet(io.BytesIO(answer.content))
 {% else %}
 rows, cursor = [], ""
@@ -33,8 +32,7 @@ while cursor is not None:
         timeout=300,
     )
     if not answer.ok:
-        problem = answer.json()
-        sys.exit(f"{problem['title']}: {problem.get('detail', '')}")
+        refused(answer)
     rows += answer.json()["rows"]
     cursor = answer.json()["next"]
 table = pandas.DataFrame(rows)
