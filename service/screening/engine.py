@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
+from ruamel.yaml import YAML
 
 from service.catalogue.rules import OTHER
 from service.grants.rules import DELIVERIES
@@ -17,14 +19,15 @@ from service.policy.rules.calendar import Clock, read_clock, working_days_betwee
 from service.policy.rules.calendar import due as count_due
 from service.policy.rules.duties import Grantable, blocking
 from service.policy.rules.duties import tasks as tasks_of
+from service.policy.rules.editions import Cases, cases_by_rule
 from service.policy.rules.facts import read_facts
 from service.policy.rules.judging import LEVEL_DEFAULT, LEVEL_DEFAULT_ID, judge
 from service.policy.rules.merging import plain
-from service.policy.rules.models import NegativeList, Obligation, Rule, Unless
-from service.policy.rules.papers import Reason, Terms
+from service.policy.rules.models import NegativeList, Obligation, Rule
+from service.policy.rules.papers import Reason, Terms, fill
 from service.policy.rules.papers import agreement_text as write_agreement
 from service.policy.rules.routes import route_for
-from service.policy.rules.sentences import exception_sentence, obligation_sentence, sentence
+from service.policy.rules.sentences import sentence
 from service.policy.rules.vocabulary import AXES
 
 
@@ -63,11 +66,31 @@ def body_of(edition: NegativeList) -> dict[str, Any]:
     return body
 
 
+def as_yaml(body: Mapping[str, Any]) -> bytes:
+    """Return an edition's text as YAML, keys in the order in which they were written."""
+    text = StringIO()
+    YAML(typ="rt", pure=True).dump(dict(body), text)
+    return text.getvalue().encode()
+
+
+@lru_cache(maxsize=64)
+def cases_of(digest: str) -> dict[str, Cases]:
+    """Return the cases that stand beside the rules of an edition in the policies in use, by rule; none for others."""
+    found = next((each for each in policy.current().lists if each.digest == digest), None)
+    return cases_by_rule([case.written() for case in found.tests]) if found else {}
+
+
 def quasi(semantics: Iterable[str | None]) -> frozenset[str]:
     """Return those semantic types that identify in combination; a child of a known type has its parent's role."""
     vocabulary = policy.current().vocabulary
     found = ((semantic, vocabulary.word("semantics", semantic)) for semantic in semantics if semantic)
     return frozenset(semantic for semantic, word in found if word and "quasi" in word.roles)
+
+
+def roles(semantic: str | None) -> frozenset[str] | None:
+    """Return the roles of a semantic type (direct, quasi, sensitive, confidential); None for none that is known."""
+    word = policy.current().vocabulary.word("semantics", semantic) if semantic else None
+    return frozenset(word.roles) if word else None
 
 
 def domains(key_domain: str, tags: Iterable[str]) -> list[str]:
@@ -85,12 +108,6 @@ def fact_value(key: str, value: str, language: str) -> str:
     if key == "dataset_level":
         return f"L{value}"
     return label(AXES[key], value, language) if key in AXES else value
-
-
-def roles(semantic: str | None) -> frozenset[str] | None:
-    """Return the roles of a semantic type (direct, quasi, sensitive, confidential); None for none that is known."""
-    word = policy.current().vocabulary.word("semantics", semantic) if semantic else None
-    return frozenset(word.roles) if word else None
 
 
 def _judge(facts: Mapping[str, Any], lists: Sequence[NegativeList]) -> dict[str, Any]:
@@ -155,6 +172,20 @@ def reasons(verb: str) -> tuple[Reason, ...]:
     return policy.current().reasons.for_verb(verb)
 
 
+def remedy(body: str, body_en: str) -> dict[str, Any]:
+    """Return the remedy block of adverse letters: {"text": {zh, en}, "signed_off"}; `body` is asked for a review.
+
+    Which body reconsiders is for the legal office to say: until the block is signed off it stays general.
+    """
+    block = policy.current().remedies["default"]
+    above = {"zh": "有权的行政复议机关", "en": "the body competent for it"}
+    text = {
+        "zh": fill(block.text, {"authority": body, "reconsideration_body": above["zh"]}, "zh"),
+        "en": fill(block.text, {"authority": body_en, "reconsideration_body": above["en"]}, "en"),
+    }
+    return {"text": text, "signed_off": block.signed_off is not None}
+
+
 def obligations_of(verdict: Mapping[str, Any]) -> tuple[Obligation, ...]:
     """Return a stored verdict's obligations."""
     return _OBLIGATIONS.validate_json(json.dumps(verdict["obligations"]))
@@ -205,17 +236,6 @@ def _rule_of(list_id: object, id: str) -> Rule | None:
 def _said(rule: str, _vocabulary: str) -> dict[str, str]:
     """Kept by the rule's text and the vocabulary's edition: a page shows every rule of a list."""
     return sentence(Rule.model_validate_json(rule), policy.current().vocabulary)
-
-
-def exception_said(exception: Mapping[str, Any]) -> dict[str, str]:
-    """Return what must hold for an exception of a rule of an edition's body."""
-    return exception_sentence(Unless.of(dict(exception)), policy.current().vocabulary)
-
-
-def obligation_said(obligation: Mapping[str, Any]) -> dict[str, str]:
-    """Return an obligation as a clause, {"zh", "en"}."""
-    (found,) = _OBLIGATIONS.validate_json(json.dumps([obligation]))
-    return obligation_sentence(found, policy.current().vocabulary)
 
 
 def words(axis: str) -> frozenset[str]:

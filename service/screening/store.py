@@ -1,9 +1,11 @@
 """The only SQL of screenings, and the reading of what other slices record about a dataset and a unit."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, func
+from sqlalchemy import and_, func, literal
 
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
@@ -147,3 +149,48 @@ def unmeasured(session: Session, *, limit: int) -> list[str]:
         .limit(limit)
     )
     return list(session.exec(asked).all())
+
+
+SAMPLE = 200  # applications that the figures beside a rule are taken from, newest first
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A published dataset that a rule hits whoever asks."""
+
+    dataset_id: str
+    zh: str
+    en: str
+
+
+def recent_hits(session: Session) -> tuple[int, Counter[str]]:
+    """Return how many submitted applications were looked at (the newest SAMPLE at most), and how many each rule hit."""
+    newest = (
+        select(Screening.verdict).where(Screening.moment == "submit").order_by(col(Screening.id).desc()).limit(SAMPLE)
+    )
+    verdicts = session.exec(newest).all()
+    hit = (str(rule["id"]) for verdict in verdicts for rule in verdict["rules"] if rule["state"] == "hit")
+    return len(verdicts), Counter(hit)
+
+
+def published_hits(session: Session, edition: ListEdition) -> dict[str, list[Hit]]:
+    """Return rule → the published datasets (at most PAGE are looked at) that it hit when they were last judged by
+    this edition, before anybody asked for them."""
+    rows = session.exec(
+        select(Dataset.id, Dataset.title_zh, Dataset.title_en, Screening.verdict)
+        .join(Screening, col(Screening.subject) == literal("dataset:") + col(Dataset.id))
+        .where(Screening.moment == "publish", Dataset.state == "published")
+        .order_by(col(Screening.id).desc())
+        .limit(PAGE)
+    ).all()
+    found: dict[str, list[Hit]] = {}
+    seen: set[str] = set()
+    for id, zh, en, verdict in rows:
+        if id in seen or edition.digest not in {each["digest"] for each in verdict["lists"]}:
+            continue
+        seen.add(id)
+        for rule in verdict["rules"]:
+            if rule["state"] == "hit" and rule["list"] == edition.list_id:
+                found.setdefault(str(rule["id"]), []).append(Hit(id, zh, en))
+    return found
