@@ -1,6 +1,8 @@
 """The one clock.  Edges call `now`; everything below takes `now=` as an argument."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, literal_column, select
@@ -17,6 +19,17 @@ def set_shift(shift: timedelta) -> None:
     """Move this process's clock; only `qiantang demo` and tests do."""
     global _shift
     _shift = shift
+
+
+@contextmanager
+def moved(by: timedelta) -> Iterator[None]:
+    """Run a block with this process's clock moved by so much more: what the demo loads happened earlier."""
+    before = _shift
+    set_shift(before + by)
+    try:
+        yield
+    finally:
+        set_shift(before)
 
 
 def now(session: Session) -> datetime:

@@ -1,22 +1,13 @@
-"""The demo: units, people, datasets and one finished case, loaded once through the same acts as everybody's."""
+"""The demo: units, people, datasets and cases, loaded once through the same acts as everybody's."""
 
 import json
 import os
 import secrets
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from service.applications import actions as applications
-from service.applications import store as cases
-from service.applications.actions import Wish
-from service.applications.rules import Person as Actor
-from service.applications.rules import Verb
 from service.base import clock, db, state
-from service.base.beijing import beijing_date
 from service.base.db import Session
 from service.base.roles import Role
 from service.base.settings import Settings
@@ -24,24 +15,17 @@ from service.catalogue import jobs as catalogue
 from service.catalogue import store as datasets
 from service.catalogue.engine import samples
 from service.grants import jobs as grants
-from service.grants import store as grant_store
+from service.home.jobs.cast import SYSTEM, actor, beginning, cast
+from service.home.jobs.playing import grant_of, play
+from service.home.jobs.usage import read_as_client
 from service.oauth import actions as clients
 from service.people import actions as people
 from service.people import store as persons
 from service.people.actions import NewUnit, RegisterFacts, new_person
-from service.policy.engine import reading
 from service.screening import actions as screening
 from service.screening import jobs as publishing
 
-SYSTEM = "demo"
-TERM = timedelta(days=120)
-
-
-@cache
-def cast() -> dict[str, Any]:
-    """Return who and what the demo is made of."""
-    found: dict[str, Any] = reading.read(Path(str(resources.files("service.home") / "cast.yaml"))).data
-    return found
+LOADING = timedelta(hours=12)  # from one dataset to the next
 
 
 def demo_file(settings: Settings) -> Path:
@@ -82,34 +66,51 @@ def publish_editions() -> int:
 def load_demo(settings: Settings) -> dict[str, Any]:
     """Load what is not there yet and return demo.json's content; safe to run at every start.
 
+    What it loads happened earlier: the demo's service began three months ago, and its cases came one after another.
     Passwords are written before the accounts are committed, so that a crash in between leaves nothing that nobody can
     open: the next start goes on where this one stopped.
     """
     known = _known(settings)
-    publish_editions()
-    with db.writing() as session:
-        _people(session, known, now=clock.now(session))
-    for manifest in samples():
-        _dataset(manifest)
-    grant_id = _case()
-    grants.build_missing()
-    _client(settings, known, grant_id)
+    with db.reading() as session:
+        at = clock.now(session)
+    with clock.moved(beginning(at) - at):
+        publish_editions()
+        with db.writing() as session:
+            _people(session, known, now=clock.now(session))
+    for number, manifest in enumerate(samples()):
+        with clock.moved(min(beginning(at) + number * LOADING - at, timedelta(0))):
+            _dataset(manifest)
+    if not known["client"]:
+        _cases(settings, known, at)
     _write(settings, known)
     return known
 
 
+def _cases(settings: Settings, known: dict[str, Any], at: datetime) -> None:
+    """Play the cases with what follows from them; the client, made last, says that this is done for good."""
+    play(at)
+    while grants.build_missing():
+        continue
+    for case in cast()["cases"]:
+        if "reads" in case:
+            read_as_client(settings, case, at)
+    _client(settings, known)
+
+
 def _known(settings: Settings) -> dict[str, Any]:
+    """Return demo.json as it is, with a new password for everybody whom it does not have yet; written at once."""
     file = demo_file(settings)
+    known: dict[str, Any] = {"accounts": [], "client": None}
     if file.exists():
-        known: dict[str, Any] = json.loads(file.read_text())
-        known["base_url"] = settings.base_url
-        return known
+        known = json.loads(file.read_text())
     names = {unit["id"]: unit["name"] for unit in cast()["units"]}
-    accounts = [
+    have = {account["login"] for account in known["accounts"]}
+    accounts = known["accounts"] + [
         {"role": who["role"], "login": who["login"], "password": secrets.token_urlsafe(9), "unit": names[who["unit"]]}
         for who in cast()["people"]
+        if who["login"] not in have
     ]
-    known = {"base_url": settings.base_url, "accounts": accounts, "tour": cast()["tour"], "client": None}
+    known = {"base_url": settings.base_url, "accounts": accounts, "tour": cast()["tour"], "client": known["client"]}
     _write(settings, known)
     return known
 
@@ -135,7 +136,7 @@ def _people(session: Session, known: dict[str, Any], *, now: datetime) -> None:
             person = new_person(who["login"], who["name"], passwords[who["login"]])
             roles = [Role(role) for role in who["roles"]]
             people.add_person(session, person, unit_id=who["unit"], roles=roles, by=SYSTEM, now=now)
-    officer = _actor(session, Role.AUTHORITY).person_id
+    officer = actor(session, Role.AUTHORITY).person_id
     for unit in cast()["units"]:
         if unit["kind"] == "enterprise" and not persons.verified(session, unit["id"]):
             people.confirm_unit(session, unit["id"], evidence="演示：营业执照副本与经办人授权书", by=officer, now=now)
@@ -153,91 +154,19 @@ def _dataset(manifest: Path) -> None:
         publishing.publish_dataset(manifest.stem, by=SYSTEM)
 
 
-def _case() -> str:
-    """Walk one case from draft to grant, each step as the person whose step it is; return the grant's id.
-
-    A case that an earlier start left half way is taken up where it stands.
-    """
+def _client(settings: Settings, known: dict[str, Any]) -> None:
+    """Make the first case's client; its secret goes to demo.json, which only the owner can read."""
+    case = cast()["cases"][0]
     with db.writing() as session:
-        case_id = _drafted(session)
-    for step in _steps():
-        with db.writing() as session:
-            step(session, case_id, now=clock.now(session))
-    with db.reading() as session:
-        grant = grant_store.of_application(session, case_id, cast()["case"]["dataset"])
-    if grant is None:
-        raise RuntimeError("the demo's case did not end in a grant")
-    return grant.id
-
-
-def _drafted(session: Session) -> str:
-    now, firm = clock.now(session), _actor(session, Role.APPLICANT, unit=cast()["case"]["unit"])
-    mine = [case for case in cases.of_unit(session, firm.unit_id) if case.dataset_id == cast()["case"]["dataset"]]
-    if mine:
-        return mine[-1].id
-    draft = cast()["case"]["draft"] | {"ends_on": beijing_date(now + TERM)}
-    case = applications.create_draft(session, dataset_id=cast()["case"]["dataset"], by=firm, now=now, draft=draft)
-    return case.id
-
-
-def _steps() -> Iterator[Any]:
-    yield _submit
-    yield _steward_agrees
-    yield _authority_agrees
-    yield _sign
-
-
-def _submit(session: Session, case_id: str, *, now: datetime) -> None:
-    case = cases.application(session, case_id)
-    if case.state == "draft":
-        applications.submit(session, case_id, by=_actor(session, Role.APPLICANT, unit=case.unit_id), now=now)
-
-
-def _steward_agrees(session: Session, case_id: str, *, now: datetime) -> None:
-    _agree(session, case_id, Role.STEWARD, "字段与用途相符，已去除号牌，同意。", now=now)
-
-
-def _authority_agrees(session: Session, case_id: str, *, now: datetime) -> None:
-    _agree(session, case_id, Role.AUTHORITY, "符合开放条件，同意。", now=now)
-
-
-def _agree(session: Session, case_id: str, role: Role, reason: str, *, now: datetime) -> None:
-    case = cases.application(session, case_id)
-    if case.state == "in_review" and case.step_role == role:
-        unit = datasets.dataset(session, case.dataset_id).source_unit_id if role is Role.STEWARD else None
-        wish = Wish(Verb.APPROVE, reason)
-        applications.decide(session, case_id, wish, seen=case.version, by=_actor(session, role, unit=unit), now=now)
-
-
-def _sign(session: Session, case_id: str, *, now: datetime) -> None:
-    case = cases.application(session, case_id)
-    if case.state != "approved":
-        return
-    digest = applications.agreement_of(session, case).digest
-    manager = _actor(session, Role.MANAGER, unit=case.unit_id)
-    applications.sign(session, case_id, seen=case.version, digest=digest, by=manager, now=now)
-
-
-def _client(settings: Settings, known: dict[str, Any], grant_id: str) -> None:
-    """Make the case's client once; its secret goes to demo.json, which only the owner can read."""
-    if known["client"]:
-        return
-    case = cast()["case"]
-    with db.writing() as session:
-        now, manager = clock.now(session), _actor(session, Role.MANAGER, unit=case["unit"])
+        grant, manager = grant_of(session, case), actor(session, Role.MANAGER, unit=case["unit"])
         client, secret = clients.create_client(
-            session, unit_id=manager.unit_id, grant_id=grant_id, name=case["client"],
-            pepper=settings.pepper(), by=manager.person_id, now=now,
+            session, unit_id=manager.unit_id, grant_id=grant.id, name=case["client"],
+            pepper=settings.pepper(), by=manager.person_id, now=clock.now(session),
         )  # fmt: skip
         known["client"] = {
             "client_id": client.id,
             "client_secret": secret,
-            "grant": grant_id,
+            "grant": grant.id,
             "dataset": case["dataset"],
         }
         _write(settings, known)
-
-
-def _actor(session: Session, role: Role, *, unit: str | None = None) -> Actor:
-    found = persons.persons_with(session, role, unit_id=unit)[0]
-    return Actor(found.id, found.unit_id, persons.roles_of(session, found.id))
