@@ -15,7 +15,7 @@ from service.base.errors import Invalid, NotFound
 from service.base.settings import resource_dir
 from service.catalogue import actions, jobs, store
 from service.catalogue.commands import datasets
-from service.catalogue.engine import samples, synthetic, words
+from service.catalogue.engine import samples, words
 from service.catalogue.engine.manifests import read
 from service.catalogue.forms import Assessment, ColumnEntry, Derivation, Manifest
 from service.catalogue.rules import BadData, GradeLowered, NotPublishable
@@ -301,61 +301,11 @@ def test_nothing_is_published_without_data(units):
     assert refused(fault)[0] == ["columns", "data"]
 
 
-# ---- the nine datasets -----------------------------------------------------------------------------------------------
-
-ROWS = {
-    "clinic-visits": 8_000, "epidemic-counts": 229_084, "exchange-rates": 17_237, "flights": 336_776,
-    "hotel-checkins": 6_000, "parking-records": 20_000, "passing-records": 60_000, "road-traffic-15min": 1_709,
-    "world-universities": 10_251,
-}  # fmt: skip
-
-
-def test_the_nine_datasets_are_imported_published_and_found(units):
-    for manifest in samples():
-        assert publish(jobs.import_dataset(manifest, by="x").id).id == manifest.stem
-    with db.reading() as session:
-        assert {name: one.rows for name, one in store.latest_of(session, ROWS).items()} == ROWS
-        published = store.published(session)
-        columns = [column for name in ROWS for column in store.columns(session, name)]
-        assert "tailnum" not in store.public_columns(session, "flights")
-    assert {one.key_domain for one in published} == {"transport", "education", "healthcare", "finance", "tourism"}
-    assert all(column.semantic for column in columns)
-    assert search("停车") == search("停車") == ["parking-records"]
-    assert search("汇率") == ["exchange-rates"]
-    assert search("universit") == ["world-universities"]
-    assert search("过车")[0] == "passing-records"
-    assert search("卫生", key_domain="healthcare", openness="restricted") == ["clinic-visits"]
-    assert search("车停") == []
-    assert len(search("")) == len(ROWS)
-
-
 def test_a_draft_is_not_found(upload):
     upload(title={"zh": "停车位", "en": "Spaces"})
     assert search("车位") == []
     publish("lots")
     assert search("车位") == ["lots"]
-
-
-@pytest.mark.parametrize("name", sorted(synthetic.GENERATORS))
-def test_synthetic_tables_are_the_same_bytes_each_time(name, tmp_path):
-    def digest(seed, folder):
-        folder.mkdir()
-        return synthetic.write(name, seed, folder).read_bytes()
-
-    assert digest(2026, tmp_path / "a") == digest(2026, tmp_path / "b")
-    assert digest(2027, tmp_path / "c") != digest(2026, tmp_path / "d")
-
-
-def test_the_tours_dataset_is_the_one_we_know(tmp_path):
-    blobs.connect(f"file://{tmp_path / 'store'}")
-    file = next(one for one in samples() if one.stem == "parking-records")
-    data = jobs.store_data(read(file, Manifest), file.parent)
-    assert data.sha256 == jobs.store_data(read(file, Manifest), file.parent).sha256
-    times, plates = duckdb.execute(
-        "SELECT max(minute(entry_time) % 15 + second(entry_time)), count(*) FILTER (plate LIKE '浙A·T____')"
-        f" FROM read_parquet('{tmp_path}/store/{data.blob_key}')"
-    ).fetchone()
-    assert (times, plates) == (0, 20_000)
 
 
 # ---- the command -----------------------------------------------------------------------------------------------------
@@ -378,15 +328,6 @@ def test_the_command_imports_and_tells_faults(units, database, tmp_path, monkeyp
     assert "bad.yaml:12:1: level" in told.output
     with db.reading() as session:
         assert store.latest(session, "exchange-rates").rows == 17_237
-
-
-def test_the_samples_ship_with_source_and_licence():
-    folder = samples()[0].parent
-    licences = (folder / "LICENCES.md").read_text(encoding="utf-8")
-    data = [file.name for file in folder.iterdir() if file.suffix in (".csv", ".parquet")]
-    assert len(data) == 4
-    assert all(name in licences for name in data)
-    assert sum(Path(folder / name).stat().st_size for name in data) < 9 << 20
 
 
 def test_the_documents_name_every_key_of_a_manifest():
