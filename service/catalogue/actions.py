@@ -1,8 +1,9 @@
 """Entering data into the catalogue and publishing it.  Each changes one dataset and tells the log."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from service.audit.actions import record
@@ -51,8 +52,8 @@ def import_dataset(
     else:
         _refuse_lowering(session, found, manifest, columns)
         store.move(session, found, now=now, state=DatasetState.DRAFT.value, **_values(manifest, data))
+        store.leave(session, found.id)
     store.replace_columns(session, found.id, columns)
-    store.replace_words(session, found.id, _words(session, found, columns))
     number = _add_version(session, found.id, data, now=now)
     facts = {"number": number, "sha256": data.sha256, "rows": data.rows, "level": found.level}
     subject = f"dataset:{found.id}"
@@ -71,15 +72,19 @@ def demand_publishable(session: Session, dataset_id: str) -> Dataset:
     return found
 
 
-def mark_published(session: Session, dataset_id: str, *, by: str, now: datetime) -> Dataset:
-    """Show a dataset to the public; one that is published already stays as it is.
+def mark_published(
+    session: Session, dataset_id: str, *, by: str, now: datetime, tally: Mapping[str, int] | None = None
+) -> Dataset:
+    """Show a dataset to the public and let it be found; one that is published already stays as it is.
 
-    Raises NotPublishable with every reason.  The screening and the public view come before this (screening.jobs).
+    `tally` says how many of its columns have each outcome; whoever screens knows.  Raises NotPublishable with every
+    reason.  The screening and the public view come before this (screening.jobs).
     """
     found = demand_publishable(session, dataset_id)
     if found.state == DatasetState.PUBLISHED:
         return found
     store.move(session, found, now=now, state=DatasetState.PUBLISHED.value, published_at=now)
+    _enter(session, found, tally)
     facts = {"number": store.latest(session, dataset_id).number, "openness": found.openness, "level": found.level}
     subject = f"dataset:{dataset_id}"
     record(session, subject=subject, version=found.version, kind="dataset:publish", by=by, now=now, facts=facts)
@@ -199,9 +204,20 @@ def _values(manifest: Manifest, data: StoredData) -> dict[str, Any]:
     }
 
 
-def _words(session: Session, found: Dataset, columns: list[DatasetColumn]) -> dict[str, int]:
+def _enter(session: Session, found: Dataset, tally: Mapping[str, int] | None) -> None:
+    """Let a dataset be found by its texts and those of its columns, and counted by its facets."""
     unit = people.unit(session, found.source_unit_id)
-    domain = rules.KEY_DOMAINS[found.key_domain]
-    rest = [found.summary_zh, found.summary_en, found.id, unit.name, unit.name_en, domain, found.key_domain]
-    rest += [text for column in columns for text in (column.title_zh, column.title_en, column.name)]
-    return words.index([found.title_zh, found.title_en], rest)
+    columns = [(column.title_zh, column.title_en, column.name) for column in store.columns(session, found.id)]
+    facets = rules.facets_of(
+        key_domain=found.key_domain, data_domain=found.data_domain, unit_id=unit.id, openness=found.openness,
+        level=found.level, update_cycle=found.update_cycle, synthetic=found.synthetic, loaded=True,
+    )  # fmt: skip
+    domains = (rules.KEY_DOMAINS[found.key_domain], rules.DATA_DOMAINS[found.data_domain], found.key_domain)
+    rest = (found.summary_zh, found.summary_en, found.id, unit.name, unit.name_en, *domains, *chain(*columns))
+    indexed = words.index(found.title_zh, found.title_en, rest, facets)
+    values = {
+        "dataset_id": found.id, "title": indexed.title, "words": indexed.words, "initials": indexed.initials,
+        "facets": rules.packed(facets), "sort_zh": indexed.sort_zh, "sort_en": indexed.sort_en,
+        "used": 0, "tally": dict(tally) if tally else None,
+    }  # fmt: skip
+    store.enter(session, values, terms=indexed.terms, facets=facets)

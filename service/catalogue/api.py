@@ -8,9 +8,10 @@ from flask.typing import ResponseReturnValue
 from service.base import db, http
 from service.base.access import Role, requires
 from service.base.forms import form_data, parse
+from service.base.i18n import current
 from service.catalogue import store
-from service.catalogue.engine import words
-from service.catalogue.forms import SearchForm
+from service.catalogue.engine import finding, words
+from service.catalogue.forms import SEARCH_LISTS, SearchForm
 from service.catalogue.rules import Openness
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.people import store as people
@@ -18,22 +19,39 @@ from service.people.tables import Unit
 
 api = Blueprint("catalogue_api", __name__, url_prefix="/api/v1")
 
+MOST = 100  # datasets in one answer
+
 
 @api.get("/datasets")
 @requires(Role.PUBLIC)
 def datasets() -> ResponseReturnValue:
-    """Answer {"datasets": […], "more"}: at most `store.MOST`, `more` says whether others were left out."""
-    asked = parse(SearchForm, form_data(request.args))
-    demanded, better = words.asked(asked.q)
+    """Answer a page of datasets: {"datasets", "more", "total", "total_is_least", "next", "facets"}.
+
+    The parameters are those of the page.  `next` is the cursor of what comes after; `facets` counts each value without
+    its own facet's choices, {"at_least", "values": {value: n}}.
+    """
+    asked = parse(SearchForm, form_data(request.args, lists=SEARCH_LISTS))
     with db.reading() as session:
-        found = [] if asked.q and not demanded else store.search(
-            session, demanded, better=better, key_domain=asked.domain, openness=asked.openness, limit=store.MOST + 1
+        page = finding.find(
+            session, words.asked(asked.q), asked.chosen, sort=asked.sort or "", cursor=asked.cursor, limit=MOST,
+            lang=current(),
         )  # fmt: skip
-        shown = found[: store.MOST]
-        units = people.units_by_id(session, [one.source_unit_id for one in shown])
-        versions = store.latest_of(session, [one.id for one in shown])
-    told = [_entry(one, units[one.source_unit_id], versions.get(one.id)) for one in shown]
-    return http.json_answer({"datasets": told, "more": len(found) > store.MOST})
+        ids = [one.dataset_id for one in page.found]
+        found = store.datasets_by_id(session, ids)
+        units = people.units_by_id(session, [one.source_unit_id for one in found.values()])
+        versions = store.latest_of(session, ids)
+    told = [_entry(one, units[one.source_unit_id], versions.get(one.id)) for one in map(found.__getitem__, ids)]
+    facets = {kind: {"at_least": one.more, "values": one.values} for kind, one in page.facets.items()}
+    return http.json_answer(
+        {
+            "datasets": told,
+            "more": page.cursor is not None,
+            "total": page.total,
+            "total_is_least": page.more,
+            "next": page.cursor,
+            "facets": facets,
+        }
+    )
 
 
 @api.get("/datasets/<dataset_id>")

@@ -1,5 +1,6 @@
 """The manifest of a dataset (one YAML file beside its data) and the search form."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -8,7 +9,17 @@ from pydantic_core import PydanticCustomError
 
 from service.base.forms import Form
 from service.base.i18n import N_
-from service.catalogue.rules import DATA_DOMAINS, KEY_DOMAINS, UPDATE_CYCLES, Basis, ColumnType, Openness
+from service.catalogue.rules import (
+    DATA_DOMAINS,
+    FACETS,
+    FORMATS,
+    HAS,
+    KEY_DOMAINS,
+    UPDATE_CYCLES,
+    Basis,
+    ColumnType,
+    Openness,
+)
 
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 SLUG = r"^[a-z][a-z0-9-]{1,62}$"
@@ -155,9 +166,40 @@ class Manifest(Strict):
         return self
 
 
+Among = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=50)]
+SEARCH_LISTS = frozenset(FACETS)
+
+
+def _all_of(known: Iterable[str]) -> AfterValidator:
+    allowed = frozenset(known)
+
+    def check(values: list[str]) -> list[str]:
+        if not allowed.issuperset(values):
+            raise PydanticCustomError("unknown_word", N_("不在可选范围内"))
+        return values
+
+    return AfterValidator(check)
+
+
 class SearchForm(Form):
-    """What a reader may ask of the list.  Words beyond 100 letters are refused, not cut."""
+    """What a reader may ask of the list.  Words beyond 100 letters are refused, not cut.
+
+    Each facet takes several values, any of which will do; a cursor of another order begins anew.
+    """
 
     q: Annotated[str, Field(max_length=100)] = ""
-    domain: Annotated[str, _one_of(KEY_DOMAINS)] | None = None
-    openness: Openness | None = None
+    domain: Annotated[Among, _all_of(KEY_DOMAINS)] = []
+    openness: Annotated[Among, _all_of(Openness)] = []
+    level: Annotated[Among, _all_of("1234")] = []
+    unit: Among = []
+    cycle: Annotated[Among, _all_of(UPDATE_CYCLES)] = []
+    data_domain: Annotated[Among, _all_of(DATA_DOMAINS)] = []
+    format: Annotated[Among, _all_of(FORMATS)] = []
+    has: Annotated[Among, _all_of(HAS)] = []
+    sort: Literal["relevance", "newest", "title", "used"] | None = None
+    cursor: Annotated[str, Field(max_length=400)] = ""
+
+    @property
+    def chosen(self) -> dict[str, list[str]]:
+        """What was chosen of each facet that anything was chosen of."""
+        return {kind: list(dict.fromkeys(values)) for kind in FACETS if (values := getattr(self, kind))}

@@ -294,3 +294,50 @@ def _of_synthetic(entry: Entry) -> Iterable[Fault]:
 
 def _recorded(record: Mapping[str, Any] | None, keys: Iterable[str]) -> bool:
     return record is not None and all(record.get(key) for key in keys)
+
+
+# ---- facets ----------------------------------------------------------------------------------------------------------
+
+# In the order in which an entry keeps their values.
+FACETS = {
+    "domain": N_("重点领域"),
+    "openness": N_("开放属性"),
+    "level": N_("级别"),
+    "unit": N_("数源单位"),
+    "cycle": N_("更新周期"),
+    "data_domain": N_("数据领域"),
+    "format": N_("格式"),
+    "has": N_("其他"),
+}
+FORMATS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
+HAS = {"data": N_("有数据可取"), "synthetic": N_("合成数据")}
+LEVEL_TITLES = {"1": N_("L1 不敏感"), "2": N_("L2 低敏感"), "3": N_("L3 较敏感"), "4": N_("L4 敏感")}
+SORT_TITLES = {
+    "relevance": N_("相关程度"),
+    "newest": N_("最新发布"),
+    "title": N_("名称"),
+    "used": N_("使用最多"),
+}
+
+
+def facets_of(
+    *, key_domain: str, data_domain: str, unit_id: str, openness: str, level: int, update_cycle: str, synthetic: bool,
+    loaded: bool,
+) -> dict[str, list[str]]:  # fmt: skip
+    """Return the values of each facet that a dataset has; prohibited data is catalogued and in no format to be had."""
+    available = loaded and openness != Openness.PROHIBITED
+    has = ["data"] * available + ["synthetic"] * synthetic
+    return {
+        "domain": [key_domain], "openness": [openness], "level": [str(level)], "unit": [unit_id],
+        "cycle": [update_cycle], "data_domain": [data_domain], "format": list(FORMATS) if available else [], "has": has,
+    }  # fmt: skip
+
+
+def packed(facets: Mapping[str, Sequence[str]]) -> str:
+    """Return facets as one text: thousands of them are counted as texts first and taken apart once each."""
+    return "|".join(",".join(facets.get(kind, ())) for kind in FACETS)
+
+
+def unpacked(text: str) -> dict[str, list[str]]:
+    """Return what `packed` was given."""
+    return {kind: part.split(",") if part else [] for kind, part in zip(FACETS, text.split("|"), strict=True)}

@@ -2,15 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, distinct, func, update
+from sqlalchemy import and_, delete, insert, or_, text, update
 
-from service.base.db import Session, col, insert_many, select
+from service.base.db import Session, col, insert_many, insert_or_ignore, select
 from service.base.errors import Changed, NotFound
-from service.catalogue.rules import Column, DatasetState, Entry
-from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion, DatasetWord
-
-MOST = 100
+from service.catalogue.rules import Column, DatasetState, Entry, unpacked
+from service.catalogue.tables import (
+    Dataset,
+    DatasetColumn,
+    DatasetEntry,
+    DatasetTerms,
+    DatasetVersion,
+    FacetCount,
+)
 
 
 def find(session: Session, dataset_id: str) -> Dataset | None:
@@ -57,6 +63,12 @@ def version(session: Session, dataset_id: str, number: int) -> DatasetVersion:
     return found
 
 
+def versions(session: Session, dataset_id: str) -> Sequence[DatasetVersion]:
+    """Return a dataset's stored versions, the newest first."""
+    newest = col(DatasetVersion.number).desc()
+    return session.exec(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(newest)).all()
+
+
 def latest_of(session: Session, dataset_ids: Iterable[str]) -> dict[str, DatasetVersion]:
     """Return the newest stored version of several datasets, by dataset."""
     asked = select(DatasetVersion).where(col(DatasetVersion.dataset_id).in_(set(dataset_ids)))
@@ -74,47 +86,178 @@ def datasets_by_id(session: Session, dataset_ids: Iterable[str]) -> dict[str, Da
     return {row.id: row for row in session.exec(asked)}
 
 
-def published(
-    session: Session, *, key_domain: str | None = None, openness: str | None = None, limit: int = MOST
-) -> Sequence[Dataset]:
-    """Return up to `limit` published datasets, newest publication first."""
-    asked = select(Dataset).where(Dataset.state == DatasetState.PUBLISHED)
-    if key_domain:
-        asked = asked.where(Dataset.key_domain == key_domain)
-    if openness:
-        asked = asked.where(Dataset.openness == openness)
-    return session.exec(asked.order_by(col(Dataset.published_at).desc(), col(Dataset.id)).limit(limit)).all()
+# ---- search ----------------------------------------------------------------------------------------------------------
+
+ENOUGH = 1000  # candidates that are ordered and counted; with one more an answer says 1000+
+BROAD = 0.03  # share of all entries from which on the newest are found sooner by walking than by collecting
+Query = str | Sequence["Query"]
 
 
-def search(
-    session: Session, tokens: Sequence[str], *, better: Sequence[str] = (), key_domain: str | None = None,
-    openness: str | None = None, limit: int = MOST,
-) -> Sequence[Dataset]:  # fmt: skip
-    """Return up to `limit` published datasets that hold every one of `tokens`.
+class Candidate(NamedTuple):
+    """An entry that may answer: what it is filtered, counted and ordered by."""
 
-    Those that also hold more of the whole words `better`, in their titles above all, come first.  Without tokens it is
-    the list of all, newest publication first.
+    number: int
+    dataset_id: str
+    title: str
+    words: str
+    initials: str
+    facets: str
+    sort_zh: str
+    sort_en: str
+    used: int
+
+
+_ENTRY = "e.number, e.dataset_id, e.title, e.words, e.initials, e.facets, e.sort_zh, e.sort_en, e.used"
+_ON_SQLITE = f"""
+SELECT {_ENTRY} FROM (SELECT rowid AS found FROM datasetfts
+    WHERE datasetfts MATCH :query AND rowid < :before ORDER BY rowid DESC LIMIT :limit)
+JOIN datasetentry e ON e.number = found ORDER BY e.number DESC"""
+_ON_POSTGRESQL = """
+WITH c AS MATERIALIZED (SELECT number AS found FROM datasetterms
+    WHERE vector @@ CAST(:query AS tsquery) AND number < :before {order} LIMIT :limit)
+SELECT {entry} FROM c JOIN datasetentry e ON e.number = found ORDER BY e.number DESC"""
+_ESTIMATED = "EXPLAIN (FORMAT JSON) SELECT FROM datasetterms WHERE vector @@ CAST(:query AS tsquery)"
+LAST = 1 << 62
+
+
+def matching(
+    session: Session, query: Query, *, limit: int = ENOUGH + 1, before: int = LAST, newest: bool = False
+) -> list[Candidate]:
+    """Return up to `limit` entries that answer a query, newest first.
+
+    When there are more than that, they are the newest if `newest` says so or the engine gives those for nothing.
     """
-    if not tokens:
-        return published(session, key_domain=key_domain, openness=openness, limit=limit)
-    word = col(DatasetWord.word)
-    holding = (
-        select(DatasetWord.dataset_id)
-        .where(word.in_(set(tokens)))
-        .group_by(col(DatasetWord.dataset_id))
-        .having(func.count(distinct(word)) == len(set(tokens)))
+    asked = {"before": before, "limit": limit}
+    if session.get_bind().dialect.name == "sqlite":
+        rows = session.execute(text(_ON_SQLITE), asked | {"query": _matched(query, " AND ", " OR ", '"{}"', '"{}" *')})
+    else:
+        written = _matched(query, " & ", " | ", "'{}'", "'{}':*")
+        order = "ORDER BY number DESC" if newest or _broad(session, written) else ""
+        rows = session.execute(text(_ON_POSTGRESQL.format(order=order, entry=_ENTRY)), asked | {"query": written})
+    return [Candidate(*row) for row in rows]
+
+
+def _broad(session: Session, written: str) -> bool:
+    """Whether PostgreSQL expects so many answers that walking from the newest entry on ends soon."""
+    [(plan,)] = session.execute(text(_ESTIMATED), {"query": written}).all()
+    return float(plan[0]["Plan"]["Plan Rows"]) > BROAD * max(count_of(session, "all"), 1)
+
+
+def _matched(query: Query, both: str, either: str, whole: str, beginning: str) -> str:
+    """Write a query in an engine's words: a list demands all, a tuple any.  Terms hold no quotation mark."""
+    if isinstance(query, str):
+        return beginning.format(query[:-1]) if query.endswith("*") else whole.format(query)
+    parts = [_matched(part, both, either, whole, beginning) for part in query]
+    return f"({(either if isinstance(query, tuple) else both).join(parts)})"
+
+
+def browse(
+    session: Session, *, limit: int, by: str = "number", after: tuple[Any, int] | None = None
+) -> list[Candidate]:
+    """Return published entries in the order of `by` (number, used: highest first; sort_zh, sort_en: lowest first).
+
+    `after` is the value and the number of the entry that came last.
+    """
+    key, number = col(getattr(DatasetEntry, by)), col(DatasetEntry.number)
+    rising = by.startswith("sort")
+    asked = select(*(getattr(DatasetEntry, name) for name in Candidate._fields))
+    if after and by == "number":
+        asked = asked.where(number < after[1])
+    elif after:
+        beyond = key > after[0] if rising else key < after[0]
+        asked = asked.where(or_(beyond, and_(key == after[0], number < after[1])))
+    rows = session.execute(asked.order_by(key if rising else key.desc(), number.desc()).limit(limit))
+    return [Candidate(*row) for row in rows]
+
+
+def titled(session: Session, sort_zh: str, *, limit: int = 20) -> list[Candidate]:
+    """Return the entries whose title sounds exactly so: an exact title is found however many others answer."""
+    asked = select(*(getattr(DatasetEntry, name) for name in Candidate._fields))
+    return [Candidate(*row) for row in session.execute(asked.where(DatasetEntry.sort_zh == sort_zh).limit(limit))]
+
+
+def tallies(session: Session, dataset_ids: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Return how many columns of each dataset had each verdict when it was published."""
+    asked = select(DatasetEntry.dataset_id, DatasetEntry.tally).where(
+        col(DatasetEntry.dataset_id).in_(set(dataset_ids))
     )
-    score = (
-        select(func.coalesce(func.sum(DatasetWord.weight), 0))
-        .where(col(DatasetWord.dataset_id) == Dataset.id, word.in_({*tokens, *better}))
-        .scalar_subquery()
-    )
-    asked = select(Dataset).where(Dataset.state == DatasetState.PUBLISHED, col(Dataset.id).in_(holding))
-    if key_domain:
-        asked = asked.where(Dataset.key_domain == key_domain)
-    if openness:
-        asked = asked.where(Dataset.openness == openness)
-    return session.exec(asked.order_by(score.desc(), col(Dataset.id)).limit(limit)).all()
+    return {dataset_id: dict(tally) for dataset_id, tally in session.exec(asked) if tally}
+
+
+class Card(NamedTuple):
+    """What a list shows of a dataset."""
+
+    id: str
+    title_zh: str
+    title_en: str
+    summary_zh: str
+    summary_en: str
+    source_unit_id: str
+    key_domain: str
+    openness: str
+    level: int
+    public_columns: list[str] | None
+    update_cycle: str
+
+    @property
+    def title(self) -> dict[str, str]:
+        return {"zh": self.title_zh, "en": self.title_en}
+
+    @property
+    def summary(self) -> dict[str, str]:
+        return {"zh": self.summary_zh, "en": self.summary_en}
+
+
+def cards(session: Session, dataset_ids: Sequence[str]) -> list[Card]:
+    """Return what a list shows of these datasets, in their order."""
+    asked = select(*(getattr(Dataset, name) for name in Card._fields)).where(col(Dataset.id).in_(dataset_ids))
+    found = {row[0]: Card(*row) for row in session.execute(asked)}
+    return [found[dataset_id] for dataset_id in dataset_ids if dataset_id in found]
+
+
+def counts(session: Session, *, most: int = 500) -> dict[str, dict[str, int]]:
+    """Return how many published datasets each value of each facet has; up to `most` values, the largest."""
+    asked = select(FacetCount.kind, FacetCount.value, FacetCount.n)
+    found: dict[str, dict[str, int]] = {}
+    for kind, value, n in session.exec(asked.order_by(col(FacetCount.n).desc(), col(FacetCount.value)).limit(most)):
+        found.setdefault(kind, {})[value] = n
+    return found
+
+
+def count_of(session: Session, kind: str, value: str = "") -> int:
+    row = session.get(FacetCount, (kind, value))
+    return row.n if row else 0
+
+
+def enter(session: Session, values: Mapping[str, Any], *, terms: str, facets: Mapping[str, Sequence[str]]) -> int:
+    """Make a dataset found and counted; return its number.  One that is found already is entered anew, as the newest.
+
+    Counting comes first: its rows are locked until the end, so that two publications do not take one number.
+    """
+    leave(session, str(values["dataset_id"]))
+    _count(session, {"all": [""], "last": [""], **facets}, 1)
+    number = session.exec(select(FacetCount.n).where(FacetCount.kind == "last")).one()
+    session.execute(insert(DatasetEntry).values(number=number, **values))
+    session.execute(insert(DatasetTerms).values(number=number, terms=terms))
+    return int(number)
+
+
+def leave(session: Session, dataset_id: str) -> None:
+    """Let a dataset no longer be found or counted; nothing happens when it is not."""
+    asked = select(DatasetEntry.number, DatasetEntry.facets).where(DatasetEntry.dataset_id == dataset_id)
+    if (found := session.exec(asked).first()) is None:
+        return
+    number, facets = found
+    _count(session, {"all": [""], **unpacked(facets)}, -1)
+    session.execute(delete(DatasetEntry).where(col(DatasetEntry.number) == number))
+    session.execute(delete(DatasetTerms).where(col(DatasetTerms.number) == number))
+
+
+def _count(session: Session, facets: Mapping[str, Sequence[str]], by: int) -> None:
+    for kind, value in sorted((kind, value) for kind, values in facets.items() for value in values):
+        insert_or_ignore(session, FacetCount, kind=kind, value=value, n=0)
+        counted = update(FacetCount).where(col(FacetCount.kind) == kind, col(FacetCount.value) == value)
+        session.execute(counted.values(n=FacetCount.n + by))
 
 
 def unpublished_ids(session: Session) -> list[str]:
@@ -125,15 +268,6 @@ def unpublished_ids(session: Session) -> list[str]:
 def replace_columns(session: Session, dataset_id: str, rows: Sequence[DatasetColumn]) -> None:
     session.execute(delete(DatasetColumn).where(col(DatasetColumn.dataset_id) == dataset_id))
     insert_many(session, DatasetColumn, [row.model_dump() for row in rows])
-
-
-def replace_words(session: Session, dataset_id: str, weights: Mapping[str, int]) -> None:
-    """Make `weights` the words by which the dataset is found."""
-    session.execute(delete(DatasetWord).where(col(DatasetWord.dataset_id) == dataset_id))
-    found = sorted(weights.items())
-    insert_many(
-        session, DatasetWord, [{"word": word, "dataset_id": dataset_id, "weight": weight} for word, weight in found]
-    )
 
 
 def move(session: Session, found: Dataset, *, now: datetime, **values: object) -> None:

@@ -1,8 +1,9 @@
-"""The catalogue's rows: datasets, their columns, their stored versions and the words they are found by."""
+"""The catalogue's rows: datasets, their columns, their stored versions and what they are found by."""
 
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import Connection, Table, event
 from sqlmodel import Field
 
 from service.base.db import Document, SQLModel, UTCDateTime
@@ -131,12 +132,67 @@ class DatasetVersion(SQLModel, table=True):
     period_to: date | None = None
 
 
-class DatasetWord(SQLModel, table=True):
-    """The search index: words, characters, pairs of characters and beginnings of Latin words, folded.
+class DatasetEntry(SQLModel, table=True):
+    """A published dataset as the search sees it: narrow, so that a thousand candidates are read in a few pages.
 
-    `weight` is higher for words of the title.
+    `number` counts publications, so that the newest has the highest.  `title` has both titles folded, `words` theirs,
+    `facets` the values of every facet, one kind after the other ("a|b,c|…"); `sort_zh` is the title in pinyin.
+    `used` is how much it was asked for; `tally` counts its columns by verdict when it was published ({"pass": 7 …}).
     """
 
-    word: str = Field(primary_key=True, max_length=64)
-    dataset_id: str = Field(primary_key=True, index=True, max_length=64)
-    weight: int
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    dataset_id: str = Field(unique=True, max_length=64)
+    title: str = Field(max_length=500)
+    words: str = Field(max_length=1000)
+    initials: str = Field(max_length=500)
+    facets: str = Field(max_length=500)
+    sort_zh: str = Field(index=True, max_length=120)
+    sort_en: str = Field(index=True, max_length=120)
+    used: int = Field(default=0, index=True)
+    tally: dict[str, int] | None = Field(default=None, sa_type=Document)
+
+
+class DatasetTerms(SQLModel, table=True):
+    """The terms by which an entry is found, joined by blanks.  The database keeps its own index of them.
+
+    SQLite: triggers fill `datasetfts`, a contentless FTS5 table that stores no positions.  PostgreSQL: `vector` is
+    generated from the terms as they are and has a GIN index.  Neither is a table or a column of the code's: a backup
+    holds the terms, and writing them back makes the index.
+    """
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    terms: str
+
+
+class FacetCount(SQLModel, table=True):
+    """How many published datasets have a value, kept in the transaction that publishes; and two counters.
+
+    `all` is how many there are, `last` the number of the newest publication.
+    """
+
+    kind: str = Field(primary_key=True, max_length=16)
+    value: str = Field(primary_key=True, max_length=64)
+    n: int
+
+
+# The same statements are in migration 0002.
+INDEX_OF_SQLITE = (
+    "CREATE VIRTUAL TABLE datasetfts"
+    " USING fts5(terms, content='', detail=none, tokenize=\"ascii tokenchars '=_~^+@.-'\")",
+    "CREATE TRIGGER datasetterms_added AFTER INSERT ON datasetterms BEGIN"
+    " INSERT INTO datasetfts(rowid, terms) VALUES (new.number, new.terms); END",
+    "CREATE TRIGGER datasetterms_removed AFTER DELETE ON datasetterms BEGIN"
+    " INSERT INTO datasetfts(datasetfts, rowid, terms) VALUES ('delete', old.number, old.terms); END",
+)
+INDEX_OF_POSTGRESQL = (
+    "ALTER TABLE datasetterms ADD COLUMN vector tsvector"
+    " GENERATED ALWAYS AS (array_to_tsvector(string_to_array(terms, ' '))) STORED",
+    "ALTER TABLE datasetterms ALTER COLUMN vector SET STATISTICS 2000",
+    "CREATE INDEX datasetterms_vector ON datasetterms USING gin (vector) WITH (fastupdate = off)",
+)
+
+
+@event.listens_for(SQLModel.metadata.tables["datasetterms"], "after_create")
+def _make_index(_table: Table, connection: Connection, **_options: object) -> None:
+    for statement in INDEX_OF_SQLITE if connection.dialect.name == "sqlite" else INDEX_OF_POSTGRESQL:
+        connection.exec_driver_sql(statement)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from alembic import context
 
 from service.base import db
+from service.migrations import compared
 
 connection = context.config.attributes["connection"]
 
@@ -23,7 +24,8 @@ def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
 
 
 context.configure(
-    connection=connection, target_metadata=db.metadata, render_as_batch=True, compare_type=True, render_item=render_item
-)
+    connection=connection, target_metadata=db.metadata, render_as_batch=True, compare_type=True,
+    render_item=render_item, include_name=compared,
+)  # fmt: skip
 with context.begin_transaction():
     context.run_migrations()

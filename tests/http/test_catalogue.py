@@ -49,7 +49,7 @@ def test_anybody_sees_what_is_published_and_no_draft(reader):
     assert page.status_code == 200
     assert sorted(links(page)) == sorted(SMALL[:3])
     for text in ("停车场进出记录（合成数据）", "市交通运输局", "受限开放", "每月", "20,000", "L3"):
-        assert text in page.text
+        assert text in page.text.replace("<wbr>", "")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from service.catalogue import rules
 from service.catalogue.engine import words
 from service.catalogue.rules import Column, Entry, faults, highest_level, in_public_view, lowered
 
@@ -120,12 +121,21 @@ TITLES = {
     "middle": "中学名录",
     "english": "Daily exchange rates",
 }
-INDEX = {name: words.index([title], []) for name, title in TITLES.items()}
+INDEX = {name: words.index(title, title, [], {}) for name, title in TITLES.items()}
 
 
-def found(query):
-    demanded, _better = words.asked(query)
-    return {name for name, index in INDEX.items() if demanded and all(word in index for word in demanded)}
+def holds(terms: str, query) -> bool:
+    """Whether terms answer a query, as both databases are asked."""
+    if isinstance(query, str):
+        held = terms.split()
+        return any(term.startswith(query[:-1]) for term in held) if query.endswith("*") else query in held
+    answers = [holds(terms, part) for part in query]
+    return any(answers) if isinstance(query, tuple) else all(answers)
+
+
+def found(query, reading=words.anywhere):
+    demanded = reading(words.asked(query))
+    return {name for name, index in INDEX.items() if demanded and holds(index.terms, demanded)}
 
 
 @pytest.mark.parametrize(
@@ -146,10 +156,59 @@ def found(query):
 )
 def test_a_query_finds_the_titles_that_hold_all_its_words(query, expected):
     assert found(query) == expected
+    assert found(query, words.in_title) == expected
 
 
-def test_whole_words_and_titles_weigh_more():
-    demanded, better = words.asked("市民")
-    scores = {name: sum(INDEX[name].get(word, 0) for word in {*demanded, *better}) for name in ("civil", "citizens")}
-    assert scores["citizens"] >= scores["civil"]
-    assert words.index(["停车"], ["停车", "道路"])["停车"] > words.index(["停车"], ["停车", "道路"])["道路"]
+def test_whole_words_are_told_from_letters_that_only_stand_side_by_side():
+    assert found("市民") == {"civil", "citizens"}
+    assert found("市民", words.as_words) == {"citizens"}
+
+
+@pytest.mark.parametrize(
+    ("letters", "expected"),
+    [
+        ("tingche", {"parking"}),
+        ("tingchechangjinchu", {"parking"}),
+        ("tccjcjl", {"parking"}),
+        ("tccjl", {"parking"}),
+        ("jinchu", {"parking"}),
+        ("csmz", {"civil"}),
+        ("zxml", {"middle"}),
+        ("tingchu", set()),
+        ("x", set()),
+        ("停车", set()),
+    ],
+)
+def test_titles_are_found_by_their_pinyin_and_its_initials(letters, expected):
+    def reading(query):
+        return words.spelt(query) or ()
+
+    assert found(letters, reading) == expected
+
+
+def test_figures_that_touch_a_character_are_one_with_it():
+    index = words.index("106年年度报告5份", "Report", [], {})
+    assert holds(index.terms, words.anywhere(words.asked("106年")))
+    assert not holds(index.terms, words.anywhere(words.asked("5年")))
+    assert holds(index.terms, words.anywhere(words.asked("5 年")))
+
+
+def test_a_title_may_break_between_its_words():
+    assert words.breaks("停车场进出记录（合成数据）") == ["停车场", "进出", "记录", "（", "合成", "数据", "）"]
+
+
+def test_facets_are_packed_as_they_are_unpacked():
+    facets = rules.facets_of(
+        key_domain="transport", data_domain="transport", unit_id="transport-bureau", openness="restricted", level=3,
+        update_cycle="daily", synthetic=True, loaded=True,
+    )  # fmt: skip
+    assert rules.unpacked(rules.packed(facets)) == facets
+    assert facets["has"] == ["data", "synthetic"]
+
+
+def test_what_is_prohibited_is_had_in_no_format():
+    facets = rules.facets_of(
+        key_domain="tourism", data_domain="other", unit_id="u", openness="prohibited", level=4, update_cycle="once",
+        synthetic=False, loaded=True,
+    )  # fmt: skip
+    assert facets["format"] == facets["has"] == []

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Date, DateTime, LargeBinary, MetaData, Table, insert, select
 from sqlalchemy.types import TypeEngine
 
+from service import migrations
 from service.base import db
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -52,13 +53,14 @@ def load(file: Path) -> Rows:
 
 
 def _read(connection: Connection, table: Table) -> list[dict[str, Any]]:
-    found = connection.execute(select(table)).mappings()
+    kept = [column for column in table.columns if column.computed is None]
+    found = connection.execute(select(*kept)).mappings()
     return sorted(({name: _plain(value) for name, value in row.items()} for row in found), key=json.dumps)
 
 
 def _tables(connection: Connection) -> list[Table]:
     metadata = MetaData()
-    metadata.reflect(connection)
+    metadata.reflect(connection, only=lambda name, _metadata: migrations.compared(name, "table"))
     return [table for table in metadata.sorted_tables if table.name not in LEFT_OUT]
 
 

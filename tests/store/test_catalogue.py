@@ -15,8 +15,7 @@ from service.base.errors import Invalid, NotFound
 from service.base.settings import resource_dir
 from service.catalogue import actions, jobs, store
 from service.catalogue.commands import datasets
-from service.catalogue.engine import samples, words
-from service.catalogue.engine.manifests import read
+from service.catalogue.engine import finding, samples, words
 from service.catalogue.forms import Assessment, ColumnEntry, Derivation, Manifest
 from service.catalogue.rules import BadData, GradeLowered, NotPublishable
 from service.catalogue.tables import Dataset
@@ -80,10 +79,9 @@ def publish(dataset_id):
         return actions.mark_published(session, dataset_id, by="x", now=clock.now(session))
 
 
-def search(query, **choices):
-    demanded, better = words.asked(query)
+def search(query, **chosen):
     with db.reading() as session:
-        return [found.id for found in store.search(session, demanded, better=better, **choices)]
+        return [one.dataset_id for one in finding.find(session, words.asked(query), chosen, limit=100).found]
 
 
 def refused(fault):

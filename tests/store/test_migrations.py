@@ -11,7 +11,8 @@ from service.base import db
 def _differences() -> list[object]:
     migrations.load_tables()
     with db.engine().connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        options = {"compare_type": True, "include_name": migrations.compared}
+        context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, db.metadata))
 
 

@@ -1,0 +1,300 @@
+"""Finding datasets: candidates from the index, ordered, counted by facet and given out page by page.
+
+No count is ever made over the whole catalogue: candidates end at `store.ENOUGH`, and what is asked for without words
+is counted when a dataset is published.
+"""
+
+import base64
+import binascii
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.base.db import Session
+from service.catalogue import store
+from service.catalogue.engine import words
+from service.catalogue.engine.words import Asked
+from service.catalogue.rules import FACETS, unpacked
+from service.catalogue.store import ENOUGH, Candidate, Query
+
+NEAREST = 5
+SUGGESTED = 8
+SORTS = ("relevance", "newest", "title", "used")
+Chosen = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many answers each value of a facet would leave, the other facets' choices kept; `more`: or more than that."""
+
+    values: Mapping[str, int]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of answers.  `total` counts all, `more` says that there are more than that.
+
+    `first` is the place of the page's first answer among all, `cursor` asks for what comes after; `sounded` says that
+    the words were read as pinyin because nothing holds them.
+    """
+
+    found: Sequence[Candidate] = ()
+    total: int = 0
+    more: bool = False
+    first: int = 1
+    cursor: str | None = None
+    facets: Mapping[str, Counted] = field(default_factory=dict)
+    sounded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a page begins: after the entry of this key and number, which stood at place `at`."""
+
+    key: Any
+    number: int
+    at: int
+
+
+def find(
+    session: Session, query: Asked, chosen: Chosen, *, sort: str = "", cursor: str = "", limit: int = 20,
+    lang: str = "zh",
+) -> Page:  # fmt: skip
+    """Return the page of datasets that answer the words and the choices.
+
+    Without a sort, words are answered by relevance and no words by the newest.
+    """
+    chosen = {kind: values for kind, values in chosen.items() if values}
+    sort = sort if sort and (query.demanded or sort != "relevance") else "relevance" if query.demanded else "newest"
+    place = _place(cursor, sort)
+    if query.nothing:
+        return Page()
+    if not query.demanded and not chosen:
+        return _browsed(session, sort, place, limit=limit, lang=lang)
+    page = _searched(session, query, words.anywhere(query), chosen, sort, place, limit=limit, lang=lang)
+    if page.total or not (sounds := words.spelt(query)):
+        return page
+    return _searched(session, query, [sounds], chosen, sort, place, limit=limit, lang=lang, sounded=True)
+
+
+def nearest(session: Session, query: Asked) -> list[Candidate]:
+    """Return the few datasets whose titles share most pairs of characters with a query that nothing answers."""
+    if (alike := words.alike(query)) is None:
+        return []
+    asked = set(query.demanded)
+
+    def shared(one: Candidate) -> float:
+        return len({term for term in asked if term in one.title}) / (len(asked) + len(one.title) / 40)
+
+    return sorted(store.matching(session, [alike]), key=lambda one: (-shared(one), -one.number))[:NEAREST]
+
+
+def known(session: Session, word: str) -> bool:
+    """Whether any dataset holds a word."""
+    return bool(store.matching(session, words.anywhere(words.asked(word)), limit=1))
+
+
+def suggestions(session: Session, query: Asked) -> list[Candidate]:
+    """Return the few datasets whose titles hold what somebody has typed so far, or sound like it."""
+    if not query.demanded:
+        return []
+    sounds = words.spelt(query)
+    demanded = words.in_title(query)
+    found = store.matching(session, [(demanded, *sounds)] if sounds else demanded)
+    kept = [one for one in found if not sounds or _sounds_so(one, query) or query.latin in one.title]
+    return _ordered(kept, query, "relevance", "zh")[:SUGGESTED]
+
+
+# ---- without words ---------------------------------------------------------------------------------------------------
+
+
+def _browsed(session: Session, sort: str, place: _Place | None, *, limit: int, lang: str) -> Page:
+    counts = store.counts(session)
+    by = {"title": f"sort_{lang}", "used": "used"}.get(sort, "number")
+    after = (place.key, place.number) if place else None
+    found = store.browse(session, limit=limit + 1, by=by, after=after)
+    facets = {kind: Counted(counts.get(kind, {})) for kind in FACETS}
+    total = counts.get("all", {}).get("", 0)
+    return _page(found, total, place, sort, facets, limit=limit, key=lambda one: getattr(one, by))
+
+
+# ---- with words or choices -------------------------------------------------------------------------------------------
+
+
+def _searched(
+    session: Session, query: Asked, demanded: Query, chosen: Chosen, sort: str, place: _Place | None, *, limit: int,
+    lang: str, sounded: bool = False,
+) -> Page:  # fmt: skip
+    held = store.matching(session, demanded) if demanded else None
+    if sounded and held:
+        held = [one for one in held if _sounds_so(one, query)]
+    if held is not None and len(held) <= ENOUGH:
+        found = [one for one in held if _fits(one, chosen)]
+        facets = {kind: _counted([one for one in held if _fits(one, chosen, but=kind)], kind) for kind in FACETS}
+        return _given(found, query, sort, place, facets, limit=limit, lang=lang, sounded=sounded)
+    asked = [demanded, *_choices(chosen)] if demanded else _choices(chosen)
+    found = store.matching(session, asked, newest=sort == "newest") if chosen or held is None else held
+    facets = _facets(session, demanded, chosen, found)
+    more = len(found) > ENOUGH
+    if more and sort == "newest":
+        return _newest(session, asked, place, facets, limit=limit)
+    if more and sort == "relevance":
+        found = _better(session, query, chosen, found)
+    return _given(found, query, sort, place, facets, limit=limit, lang=lang, sounded=sounded, more=more)
+
+
+def _choices(chosen: Chosen) -> list[Query]:
+    return [words.choices(kind, values) for kind, values in chosen.items()]
+
+
+def _fits(one: Candidate, chosen: Chosen, but: str = "") -> bool:
+    if not chosen:
+        return True
+    facets = unpacked(one.facets)
+    return all(kind == but or not set(values).isdisjoint(facets[kind]) for kind, values in chosen.items())
+
+
+def _counted(found: Sequence[Candidate], kind: str, *, more: bool = False) -> Counted:
+    counted: Counter[str] = Counter()
+    for text, n in Counter(one.facets for one in found).items():
+        for value in unpacked(text)[kind]:
+            counted[value] += n
+    return Counted(counted, more)
+
+
+def _facets(session: Session, demanded: Query, chosen: Chosen, found: Sequence[Candidate]) -> dict[str, Counted]:
+    """Count where the candidates are too many to filter them here: one more question for each facet chosen from."""
+    facets = {}
+    for kind in FACETS:
+        if kind not in chosen:
+            facets[kind] = _counted(found[:ENOUGH], kind, more=len(found) > ENOUGH)
+            continue
+        rest = _choices({name: values for name, values in chosen.items() if name != kind})
+        if not demanded and not rest:
+            facets[kind] = Counted(store.counts(session).get(kind, {}))
+            continue
+        others = store.matching(session, [demanded, *rest] if demanded else rest)
+        facets[kind] = _counted(others[:ENOUGH], kind, more=len(others) > ENOUGH)
+    return facets
+
+
+def _better(session: Session, query: Asked, chosen: Chosen, found: Sequence[Candidate]) -> list[Candidate]:
+    """Put before many candidates those whose titles hold the words: the exact title, whole words, then the letters."""
+    kept = {one.number: one for one in found[:ENOUGH]}
+    exact = [one for one in store.titled(session, words.spelling(query.text)) if query.text in one.title.split("\n")]
+    for more in (exact, *_titles(session, query, chosen)):
+        kept |= {one.number: one for one in more if _fits(one, chosen)}
+    return sorted(kept.values(), key=lambda one: -one.number)
+
+
+def _titles(session: Session, query: Asked, chosen: Chosen) -> list[list[Candidate]]:
+    limits = _choices(chosen)
+    whole = store.matching(session, [words.as_words(query), *limits], limit=ENOUGH)
+    if len(whole) == ENOUGH:
+        return [whole]
+    return [whole, store.matching(session, [words.in_title(query), *limits], limit=ENOUGH)]
+
+
+def _given(
+    found: Sequence[Candidate], query: Asked, sort: str, place: _Place | None, facets: Mapping[str, Counted], *,
+    limit: int, lang: str, sounded: bool = False, more: bool = False,
+) -> Page:  # fmt: skip
+    ordered = _ordered(found, query, sort, lang)
+    key = _keys(query, sort, lang)
+    if place:
+        ordered = [one for one in ordered if _after(key(one), one.number, place, rising=sort == "title")]
+    total = min(len(found), ENOUGH) if more else len(found)
+    return _page(ordered, total, place, sort, facets, limit=limit, key=key, sounded=sounded, more=more)
+
+
+def _newest(session: Session, asked: Query, place: _Place | None, facets: Mapping[str, Counted], *, limit: int) -> Page:
+    before = place.number if place else store.LAST
+    found = store.matching(session, asked, limit=limit + 1, before=before, newest=True)
+    return _page(found, ENOUGH, place, "newest", facets, limit=limit, key=lambda one: one.number, more=True)
+
+
+def _page(
+    found: Sequence[Candidate], total: int, place: _Place | None, sort: str, facets: Mapping[str, Counted], *,
+    limit: int, key: Callable[[Candidate], Any], sounded: bool = False, more: bool = False,
+) -> Page:  # fmt: skip
+    """Cut a page off what comes after `place`; one answer too many says that there is a next page."""
+    at, shown = place.at if place else 0, found[:limit]
+    cursor = None
+    if len(found) > limit:
+        last = shown[-1]
+        cursor = _cursor(sort, _Place(key(last), last.number, at + limit))
+    return Page(shown, total, more, at + 1, cursor, facets, sounded)
+
+
+# ---- order -----------------------------------------------------------------------------------------------------------
+
+
+def _ordered(found: Sequence[Candidate], query: Asked, sort: str, lang: str) -> list[Candidate]:
+    key = _keys(query, sort, lang)
+    newest = sorted(found, key=lambda one: -one.number)
+    return sorted(newest, key=key, reverse=sort != "title")
+
+
+def _keys(query: Asked, sort: str, lang: str) -> Callable[[Candidate], Any]:
+    if sort == "title":
+        return lambda one: one.sort_zh if lang == "zh" else one.sort_en
+    if sort == "used":
+        return lambda one: one.used
+    if sort == "newest":
+        return lambda one: one.number
+    return lambda one: score(one, query)
+
+
+def score(one: Candidate, query: Asked) -> int:
+    """Return how well an entry answers: the exact title, then its beginning, its whole words, its letters.
+
+    Of two titles that hold the same, the shorter one says less beside it.
+    """
+    text, points = query.text, 0
+    for title in one.title.split("\n"):
+        if title == text or title.partition("(")[0].strip() == text:
+            points += 8000
+        elif title.startswith(text):
+            points += 3000
+        elif text in title:
+            points += 2000
+    points += 300 * sum(f" {word} " in one.words for word in query.words)
+    points += 150 * sum(run in one.title for run in query.runs)
+    if query.latin and one.initials.startswith(query.latin):
+        points += 1000
+    return points - min(len(one.title), 100) if points else 0
+
+
+def _sounds_so(one: Candidate, query: Asked) -> bool:
+    """Whether the letters are the title's pinyin, or initials of it in their order."""
+    letters = iter(one.initials)
+    return query.latin in one.sort_zh or all(letter in letters for letter in query.latin)
+
+
+def _after(key: Any, number: int, place: _Place, *, rising: bool) -> bool:
+    if key == place.key:
+        return number < place.number
+    return bool(key > place.key if rising else key < place.key)
+
+
+# ---- the cursor ------------------------------------------------------------------------------------------------------
+
+
+def _cursor(sort: str, place: _Place) -> str:
+    told = json.dumps([sort, place.key, place.number, place.at], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
+
+
+def _place(cursor: str, sort: str) -> _Place | None:
+    """Return where a cursor stands; None, which is the beginning, for one of another order or of nobody's making."""
+    try:
+        told = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        of, key, number, at = told
+    except (ValueError, TypeError, binascii.Error):
+        return None
+    kind = str if sort == "title" else int
+    whole = isinstance(number, int) and isinstance(at, int) and isinstance(key, kind)
+    return _Place(key, number, at) if whole and of == sort and 0 < at < 1 << 31 and 0 < number < store.LAST else None
