@@ -1,18 +1,21 @@
 """The application form: saved as typed, checked field by field; and the bodies of decisions and signatures."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 from werkzeug.datastructures import MultiDict
 
-from service.applications.rules import Frame, Request, latest_end
+from service.applications.rules import Frame, Request, StepName, latest_end
 from service.base.forms import Form
 from service.base.i18n import N_, format_date, gettext
 
+PAGE_FIELDS = frozenset({"go", "mend", "was"})  # what a step's page sends besides its answers
 OBJECTION = "objection-"  # the page's field for a column's objection is this and the column's name
 MLPS = ("none", "mlps2", "mlps3", "mlps4")
 # Longest texts, in characters.  A draft may hold more (it is kept as typed); a submission may not.
@@ -64,19 +67,32 @@ Name = Annotated[str, StringConstraints(max_length=64)]
 Version = Annotated[int, Field(ge=0, lt=2**31)]  # what both databases count to
 
 
-class DraftForm(Form):
-    """The form as typed.  Nothing here judges a value: an unfinished draft is a draft."""
+# The form's steps, one page each.  Nothing here judges a value: an unfinished draft is a draft.
 
+
+class ColumnsStep(Form):
     columns: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
     objections: dict[Name, Raw] = Field(default_factory=dict, description="column → why its verdict is contested")
     verdict_objection: Raw = ""
+
+
+class RangeStep(Form):
     period_from: Day = ""
     period_to: Day = ""
     areas: Lines = ""
+
+
+class PurposeStep(Form):
     purpose: Word = ""
     statement: Raw = ""
+
+
+class DeliveryStep(Form):
     delivery: Word = ""
     ends_on: Day = ""
+
+
+class SecurityStep(Form):
     cross_border: YesOrNo = ""
     onward_sharing: YesOrNo = ""
     security_officer: Raw = ""
@@ -84,7 +100,25 @@ class DraftForm(Form):
     storage: Raw = ""
     incidents: YesOrNo = ""
     incidents_note: Raw = ""
+
+
+class MembersStep(Form):
     members: Lines = ""
+
+
+STEP_FORMS: dict[StepName, type[Form]] = {
+    StepName.COLUMNS: ColumnsStep,
+    StepName.RANGE: RangeStep,
+    StepName.PURPOSE: PurposeStep,
+    StepName.DELIVERY: DeliveryStep,
+    StepName.SECURITY: SecurityStep,
+    StepName.MEMBERS: MembersStep,
+}
+
+
+# Pydantic takes fields from the last base to the first: so they come in the order of the steps.
+class DraftForm(MembersStep, SecurityStep, DeliveryStep, PurposeStep, RangeStep, ColumnsStep):
+    """The form as typed, all steps of it."""
 
 
 class NewForm(Form):
@@ -105,13 +139,32 @@ class DecisionForm(Form):
     reason: str = Field(min_length=2, max_length=4000)
     columns: Annotated[list[Name], Field(max_length=500)] | None = None
     ends_on: date | None = None
+    period_from: date | None = None
+    period_to: date | None = None
     lists: str | None = Field(default=None, max_length=64)
+
+
+class BatchForm(Form):
+    """One act on several cases of one form; a part is `<id>:<version>:<seal of the lists shown>`."""
+
+    verb: Literal["approve", "return", "refuse"]
+    reason: str = Field(min_length=2, max_length=4000)
+    parts: Annotated[
+        list[Annotated[str, StringConstraints(pattern=r"^\w{1,32}:\d{1,9}:\w{0,64}$")]],
+        Field(min_length=1, max_length=20),
+    ]
 
 
 class SeenForm(Form):
     """An act on the version that the person saw."""
 
     version: Version
+
+
+class SubmissionForm(SeenForm):
+    """A form's submission; `seen` is what its check page showed of all its drafts."""
+
+    seen: str | None = Field(default=None, max_length=64)
 
 
 class SignForm(SeenForm):
@@ -123,15 +176,37 @@ class SignBody(SeenForm):
     digest: str = Field(max_length=64)
 
 
-def from_page(form: MultiDict[str, str]) -> dict[str, Any]:
-    """Return a posted form as DraftForm's data: `objection-<column>` fields gathered, empty ones kept."""
-    last = {name: values[-1] for name, values in form.lists() if name not in ("columns", "save")}
+def from_page(form: MultiDict[str, str], step: StepName) -> dict[str, Any]:
+    """Return one posted step as its form's data: `objection-<column>` fields gathered, empty ones kept."""
+    last = {name: values[-1] for name, values in form.lists() if name != "columns" and name not in PAGE_FIELDS}
+    if step is not StepName.COLUMNS:
+        return last
     written = {name: text for name, text in last.items() if name.startswith(OBJECTION)}
     return {
         **{name: value for name, value in last.items() if name not in written},
         "columns": form.getlist("columns"),
         "objections": {name.removeprefix(OBJECTION): text for name, text in written.items() if text.strip()},
     }
+
+
+def fields_of(step: StepName) -> tuple[str, ...]:
+    """Return the names of a step's answers, in the order of its page."""
+    return tuple(STEP_FORMS[step].model_fields)
+
+
+def step_of(field: str) -> StepName:
+    """Return the step that asks for a field; the columns' for an objection and for what no step knows."""
+    return next((step for step in StepName if field in fields_of(step)), StepName.COLUMNS)
+
+
+def answers(draft: Mapping[str, Any], step: StepName) -> dict[str, Any]:
+    """Return what a draft holds of one step, what was never typed as the empty form has it."""
+    return STEP_FORMS[step]().model_dump() | {name: draft[name] for name in fields_of(step) if name in draft}
+
+
+def mark(draft: Mapping[str, Any], step: StepName) -> str:
+    """Return a short name for what a draft holds of a step: a page sends back that of the answers it showed."""
+    return sha256(json.dumps(answers(draft, step), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def empty_draft() -> dict[str, Any]:

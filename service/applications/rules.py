@@ -33,6 +33,20 @@ class Verb(StrEnum):
     SIGN = "sign"
 
 
+class StepName(StrEnum):
+    """The pages of the form, in its order."""
+
+    COLUMNS = "columns"
+    RANGE = "range"
+    PURPOSE = "purpose"
+    DELIVERY = "delivery"
+    SECURITY = "security"
+    MEMBERS = "members"
+
+
+# What a form for several datasets asks of each of them; the other steps it asks once, for all.
+OWN_STEPS = (StepName.COLUMNS, StepName.RANGE)
+EDITABLE = frozenset({State.DRAFT, State.RETURNED})
 OPEN = frozenset({State.IN_REVIEW, State.RETURNED, State.APPROVED})
 
 # Every pair that is not here is refused.
@@ -70,6 +84,7 @@ VERBS = {
 }
 HOLDERS = {Role.STEWARD: N_("数源单位"), Role.AUTHORITY: N_("主管部门")}
 
+MOST_DATASETS = 20
 MAX_TERM_MONTHS, DEFAULT_TERM_MONTHS = 24, 12
 
 
@@ -133,6 +148,30 @@ class VerdictChanged(Refusal):
     title = N_("判定结果已变，不能签署")
     status = 409
     detail = N_("审定之后负面清单或事实有变：%(rules)s。请撤回申请，按新的判定结果重新提交。")
+
+
+class Overtaken(Refusal):
+    """Somebody else saved the same step after this page was opened.  Facts: `fields`, those that differ."""
+
+    code = "draft-changed"
+    title = N_("您填写时，别人改了这份申请")
+    status = 409
+
+
+class SeveralCases(Refusal):
+    """A form holds at most MOST_DATASETS datasets."""
+
+    code = "too-many-datasets"
+    title = N_("一份申请最多包含 20 个数据集")
+    status = 409
+
+
+class AlreadyOnForm(Refusal):
+    """The form asks for this dataset already."""
+
+    code = "dataset-on-form"
+    title = N_("这份申请已包含该数据集")
+    status = 409
 
 
 class Actor(Protocol):

@@ -69,15 +69,36 @@ def listed(session: Session, who: Actor) -> list[Application]:
     return sorted(found.values(), key=lambda each: each.id, reverse=True)
 
 
-def siblings(session: Session, application: Application) -> Sequence[Application]:
-    """Return the unit's other submitted applications for the same dataset, newest first."""
+def past_with(session: Session, application: Application, source_unit_id: str) -> Sequence[Application]:
+    """Return the unit's other submitted cases for any dataset of that source unit, newest first."""
     return session.exec(
         select(Application)
-        .where(Application.unit_id == application.unit_id, Application.dataset_id == application.dataset_id)
+        .join(Dataset, col(Dataset.id) == Application.dataset_id)
+        .where(Application.unit_id == application.unit_id, Dataset.source_unit_id == source_unit_id)
         .where(Application.id != application.id, col(Application.number).is_not(None))
         .order_by(col(Application.submitted_at).desc())
-        .limit(20)
+        .limit(10)
     ).all()
+
+
+def decided_on(session: Session, application: Application) -> Sequence[tuple[Application, Decision]]:
+    """Return how other units' cases for the same dataset ended, each with the decision that ended it; newest first."""
+    ended = (State.APPROVED.value, State.GRANTED.value, State.REFUSED.value)
+    last = (
+        select(func.max(Decision.seen_version))
+        .where(col(Decision.application_id) == Application.id)
+        .correlate(Application)
+        .scalar_subquery()
+    )
+    rows = session.exec(
+        select(Application, Decision)
+        .join(Decision, (col(Decision.application_id) == Application.id) & (col(Decision.seen_version) == last))
+        .where(Application.dataset_id == application.dataset_id, Application.unit_id != application.unit_id)
+        .where(col(Application.state).in_(ended))
+        .order_by(col(Decision.at).desc())
+        .limit(5)
+    ).all()
+    return [(each, decision) for each, decision in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +236,16 @@ def derived_from(session: Session, dataset_id: str) -> Sequence[Dataset]:
         .where(Dataset.derived_from == dataset_id, Dataset.state == DatasetState.PUBLISHED)
         .where(Dataset.openness != Openness.PROHIBITED)
         .order_by(col(Dataset.id))
+    ).all()
+
+
+def askable(session: Session, *, limit: int = 200) -> Sequence[Dataset]:
+    """Return the published datasets that may be applied for, by title."""
+    return session.exec(
+        select(Dataset)
+        .where(Dataset.state == DatasetState.PUBLISHED, Dataset.openness == Openness.RESTRICTED)
+        .order_by(col(Dataset.title_zh), col(Dataset.id))
+        .limit(limit)
     ).all()
 
 

@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from service.app import access_of
 from service.applications import store as applications
+from service.applications.rules import StepName
 from service.applications.tables import Application, Decision
 from service.audit import store as audit
 from service.audit.rules import salted
@@ -215,8 +216,8 @@ def test_fields_that_are_not_of_the_form_are_refused_and_keep_nothing(world):
     for extra in ({"state": "approved"}, {"unit_id": "firm-lake"}, {"step": 1}, {"route": {}}, {"drafted_by": "x"}):
         assert firm.post("/api/v1/applications", json={"dataset": world.dataset} | extra).status_code == 422
     case = drafted(world, firm)
-    path = f"/applications/{case}/draft"
-    assert firm.post(path, data={"columns": ["lot_id"], "state": "granted", "purpose": "research"}).status_code == 422
+    path = f"/applications/{case}/draft/purpose"
+    assert firm.post(path, data={"statement": "另一用途", "state": "granted", "purpose": "research"}).status_code == 422
     with db.reading() as session:
         kept = applications.application(session, case)
         assert (kept.state, kept.draft["purpose"]) == ("draft", "analytics.operations")
@@ -406,7 +407,8 @@ def test_no_text_that_somebody_wrote_becomes_markup_anywhere(world):
     assert decide(steward, case, verb="return", reason=PLANTED).status_code == 201
     assert steward.post(f"/api/v1/grants/{world.grant}/suspension", json={"cause": PLANTED}).status_code == 201
     pages = {
-        "lake-manager": [f"/applications/{case}", f"/applications/{case}/draft", f"/applications/{case}/check",
+        "lake-manager": [*(f"/applications/{case}/draft/{step}" for step in StepName),
+                         f"/applications/{case}", f"/applications/{case}/draft", f"/applications/{case}/check",
                          "/applications", f"/grants/{world.grant}", "/unit", "/account", "/notices",
                          f"/grants/{world.grant}/clients/new", f"/applications/{case}/receipt"],
         "transport-1": [f"/applications/{case}", "/inbox", "/applications", "/grants", f"/grants/{world.grant}"],

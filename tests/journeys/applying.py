@@ -30,22 +30,38 @@ def start(visit: Visit, dataset: str) -> None:
     visit.press("查找")
     visit.page.locator(f'main a[href="/datasets/{dataset}"]').click()
     visit.look()
-    visit.follow("申请使用")
+    visit.follow("开始申请")
     visit.press("开始填写")
 
 
 def fill(visit: Visit, columns: Iterable[str], ends_on: str, **changed: str) -> None:
-    """Fill every step of the form."""
+    """Fill every page of the form, from its tasks to the one that checks all."""
     page, texts = visit.page, TEXTS[visit.language]
+    choices: Mapping[str, str] = CHOICES | changed
+    visit.follow("数据与字段")
     for name in columns:
         page.check(f'input[name="columns"][value="{name}"]')
+    visit.press("保存并继续")
+    assert visit.path.endswith("/range"), visit.text
+    visit.press("保存并继续")
     page.select_option("#purpose", "analytics.operations")
+    page.fill("#statement", texts["statement"])
+    visit.press("保存并继续")
     page.fill("#ends_on", ends_on)
-    for field in ("statement", "security_officer", "storage", "members"):
+    _choose(visit, choices, "delivery")
+    visit.press("保存并继续")
+    _choose(visit, choices, "cross_border", "onward_sharing", "mlps", "incidents")
+    for field in ("security_officer", "storage"):
         page.fill(f"#{field}", texts[field])
-    choices: Mapping[str, str] = CHOICES | changed
-    for name, value in choices.items():
-        page.check(f'input[name="{name}"][value="{value}"]')
+    visit.press("保存并继续")
+    page.fill("#members", texts["members"])
+    visit.press("保存并继续")
+    assert visit.path.endswith("/check"), visit.text
+
+
+def _choose(visit: Visit, choices: Mapping[str, str], *names: str) -> None:
+    for name in names:
+        visit.page.check(f'input[name="{name}"][value="{choices[name]}"]')
 
 
 def submit(visit: Visit) -> str:

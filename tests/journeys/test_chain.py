@@ -18,18 +18,18 @@ CLAUSE = "TR-001"
 def test_a_prohibited_column_is_contested_and_refused_with_its_clause(enter, language, site):
     applicant = enter(FIRMS[language][0])
     applying.start(applicant, DATASET)
-    row = applicant.page.locator(f'tr:has(input[value="{PLATE}"])')
-    assert applicant.word("禁止提供") in row.inner_text()
-    row.locator("summary").click()
-    assert CLAUSE in row.inner_text() and "《民法典》" in row.inner_text()
-
     applying.fill(applicant, [*site.demo["tour"]["columns"], PLATE], _day(200))
-    applicant.press("保存并核对")
     assert applicant.says("该字段判定为禁止提供：请取消勾选，或写明异议理由")
-    applicant.follow("返回修改")
-    assert applicant.page.input_value("#statement") == applying.TEXTS[language]["statement"]
+    applicant.page.locator(f'main a[href$="#objection-{PLATE}"]').click()
+    row = applicant.page.locator(f'tr:has(input[value="{PLATE}"])')
+    assert applicant.word("禁止") in row.inner_text()
+    row.get_by_role("button", name=CLAUSE, exact=True).click()
+    assert "《民法典》" in applicant.page.locator(f"#rule-{CLAUSE}").inner_text()
+    applicant.page.keyboard.press("Escape")
     applicant.page.fill(f"#objection-{PLATE}", applying.TEXTS[language]["objection"])
-    applicant.press("保存并核对")
+    applicant.press("保存并继续")
+    applicant.go(applicant.path.rsplit("/draft", 1)[0] + "/check")
+    assert applying.TEXTS[language]["objection"] in applicant.text
     number = applying.submit(applicant)
 
     steward = enter("transport-1")
@@ -85,9 +85,10 @@ def test_the_form_works_without_javascript(enter, language, site):
     applicant = enter(FIRMS[language][0], script=False)
     applying.start(applicant, DATASET)
     applying.fill(applicant, site.demo["tour"]["columns"][:2], _day(90), delivery="download")
-    applicant.press("保存")
-    assert applicant.says("已保存。")
-    applicant.press("保存并核对")
+    applicant.follow("任务清单")
+    applicant.follow("接触数据的人员")
+    applicant.press("稍后再填")
+    applicant.follow("核对并提交")
     number = applying.submit(applicant)
     applicant.follow("查看申请进度")
     assert number in applicant.text
@@ -100,7 +101,6 @@ def _apply(applicant, columns) -> tuple[str, str]:
     applying.start(applicant, DATASET)
     case = applicant.path.removesuffix("/draft")
     applying.fill(applicant, columns, _day(200))
-    applicant.press("保存并核对")
     return case, applying.submit(applicant)
 
 

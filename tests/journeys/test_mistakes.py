@@ -39,9 +39,13 @@ def test_a_term_in_the_past_is_refused_and_the_rest_kept(enter, language):
     applicant = enter("lake-apply" if language == "zh" else "tide-apply")
     applicant.go("/applications/new?dataset=parking-records")
     applicant.press("开始填写")
-    applicant.page.fill("#statement", "只算周转")
+    applicant.follow("提供方式和期限")
+    applicant.page.check('input[name="delivery"][value="api"]')
     applicant.page.fill("#ends_on", "2020-01-01")
-    applicant.press("保存并核对")
+    applicant.press("保存并继续")
     assert applicant.says("使用期限应在今天之后")
-    assert applicant.page.input_value("#statement") == "只算周转"
+    assert applicant.page.title().startswith(applicant.word("错误："))
+    assert applicant.page.is_checked('input[name="delivery"][value="api"]')
     assert applicant.page.input_value("#ends_on") == "2020-01-01"
+    applicant.page.locator(".govuk-error-summary a").first.click()
+    assert applicant.page.url.endswith("#ends_on")

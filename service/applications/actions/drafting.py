@@ -1,6 +1,6 @@
 """The applicant's acts before a decision: draft, save, submit, withdraw."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 from service.applications import forms, rules, store
 from service.applications.actions.parts import enter, note, own_case, position, take, tell, tell_holder, tell_unit
 from service.applications.actions.reading import ask_of, checked, subject
-from service.applications.rules import Actor, Position, Request, State, Verb
+from service.applications.rules import Actor, Position, Request, State, StepName, Verb
 from service.applications.tables import Application
 from service.base.beijing import day_of
 from service.base.db import Session
-from service.base.errors import Duplicate, Invalid, Refusal, WrongState
+from service.base.errors import Changed, Duplicate, Invalid, Refusal, WrongState
 from service.base.i18n import N_
 from service.base.ids import new_id
 from service.catalogue import store as catalogue
@@ -39,8 +39,9 @@ class NotOpen(Refusal):
 
 
 def create_draft(
-    session: Session, *, dataset_id: str, by: Actor, now: datetime, draft: Mapping[str, Any] | None = None
-) -> Application:
+    session: Session, *, dataset_id: str, by: Actor, now: datetime, draft: Mapping[str, Any] | None = None,
+    bundle_id: str | None = None,
+) -> Application:  # fmt: skip
     """Begin a request for one published dataset; nothing of it is logged before it is submitted.
 
     Raises NotFound for an unknown or unpublished dataset, NoApplicationNeeded for an unconditional
@@ -54,7 +55,7 @@ def create_draft(
     beginning = {**forms.empty_draft(), "ends_on": rules.default_end(day_of(now)).isoformat()}
     application = Application(
         id=new_id(now), unit_id=by.unit_id, dataset_id=dataset_id, drafted_by=by.person_id, state=State.DRAFT.value,
-        draft={**beginning, **(draft or {})}, created_at=now, updated_at=now,
+        draft={**beginning, **(draft or {})}, bundle_id=bundle_id, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(application)
     session.flush()
@@ -63,11 +64,93 @@ def create_draft(
 
 def save_draft(session: Session, id: str, draft: Mapping[str, Any], *, by: Actor, now: datetime) -> Application:
     """Keep the form as typed; raises WrongState once it is under review or at an end."""
-    application = store.application(session, id)
-    rules.own(by, application.unit_id)
-    if not store.save(session, id, {**forms.empty_draft(), **draft}, now=now):
-        raise WrongState(state=application.state, verb="save")
+    application = _opened(session, own_case(session, id, None, by), now=now)
+    application.draft = {**forms.empty_draft(), **draft}
+    session.flush()
+    return application
+
+
+def on_form(session: Session, application: Application) -> list[Application]:
+    """Return the cases that one form fills in together: the drafts of a bundle; a returned case stands alone."""
+    if application.state != State.DRAFT:
+        return [application]
+    return [each for each in store.bundle(session, application) if each.state == State.DRAFT]
+
+
+def save_step(
+    session: Session, id: str, step: StepName, typed: Mapping[str, Any], *, by: Actor, now: datetime,
+    was: str | None = None,
+) -> Application:  # fmt: skip
+    """Keep one step as typed; what a form asks once goes into every draft of it.
+
+    `was` is the mark of the answers that the person's page showed; without it the save is unconditional.
+
+    Raises NotFound, WrongState, and Overtaken when somebody else has saved other answers to this step meanwhile.
+    """
+    application = own_case(session, id, None, by)
+    together = [application] if step in rules.OWN_STEPS else on_form(session, application)
+    for each in together:  # in the order of their ids, so that two savings do not wait for each other
+        opened = _opened(session, each, now=now)
+        if each.id == id and was is not None:
+            _same_as_seen(opened, step, typed, was)
+        opened.draft = {**forms.empty_draft(), **opened.draft, **typed}
+    session.flush()
     return store.application(session, id)
+
+
+def add_dataset(session: Session, id: str, dataset_id: str, *, by: Actor, now: datetime) -> Application:
+    """Add a dataset to a form that is being filled in and return its draft, which takes over the common answers.
+
+    Raises AlreadyOnForm, SeveralCases, WrongState, and whatever `create_draft` does.
+    """
+    first = on_form(session, own_case(session, id, None, by))[0]
+    application = _opened(session, first, now=now)
+    if application.state != State.DRAFT:
+        raise WrongState(state=application.state, verb="save")
+    application.bundle_id = application.bundle_id or application.id
+    session.flush()
+    together = on_form(session, application)
+    if any(each.dataset_id == dataset_id for each in together):
+        raise rules.AlreadyOnForm()
+    if len(together) >= rules.MOST_DATASETS:
+        raise rules.SeveralCases()
+    common = {name: value for step in StepName if step not in rules.OWN_STEPS
+              for name, value in forms.answers(application.draft, step).items()}  # fmt: skip
+    return create_draft(session, dataset_id=dataset_id, by=by, now=now, draft=common, bundle_id=application.bundle_id)
+
+
+def remove_draft(session: Session, id: str, *, by: Actor) -> Application | None:
+    """Remove a draft that was never submitted; return another draft of its form, None when it was the last one."""
+    application = own_case(session, id, None, by)
+    others = [each for each in on_form(session, application) if each.id != id]
+    if not store.remove_draft(session, id):
+        raise WrongState(state=application.state, verb="remove")
+    return others[0] if others else None
+
+
+def submit_form(
+    session: Session, id: str, *, by: Actor, now: datetime, version: int, seen: str | None = None
+) -> list[Application]:
+    """Submit every case of a form, all or none, and return them.
+
+    `version` is that of the case named; `seen` what the check page showed (see `standing`).
+
+    Raises Invalid with everything that is missing or malformed in any of them, Changed when anything was saved since.
+    """
+    application = own_case(session, id, version, by)
+    together = on_form(session, application)
+    if seen is not None and seen != standing(together):
+        raise Changed(N_("您核对之后，申请又有改动。看过改动再提交。"))
+    faults = [fault for each in together for fault in checked(session, each, now=now).errors()]
+    if faults:
+        raise Invalid(errors=faults)
+    return [submit(session, each.id, by=by, now=now) for each in together]
+
+
+def standing(together: Sequence[Application]) -> str:
+    """Return one word for the drafts as they are: it changes with every saving, adding and removing."""
+    parts = (f"{each.id}.{each.version}.{each.draft_revision}" for each in together)
+    return sha256(" ".join(parts).encode()).hexdigest()[:32]
 
 
 def submit(session: Session, id: str, *, by: Actor, now: datetime, seen: int | None = None) -> Application:
@@ -110,6 +193,22 @@ def withdraw(session: Session, id: str, *, by: Actor, now: datetime, seen: int |
         dataset = catalogue.dataset(session, application.dataset_id)
         tell(session, application, dataset, "application-withdrawn", now=now, to_unit=dataset.source_unit_id)
     return application
+
+
+def _opened(session: Session, application: Application, *, now: datetime) -> Application:
+    opened = store.open_draft(session, application.id, now=now)
+    if opened is None:
+        raise WrongState(state=application.state, verb="save")
+    return opened
+
+
+def _same_as_seen(application: Application, step: StepName, typed: Mapping[str, Any], was: str) -> None:
+    """Raise Overtaken when the step holds neither what the person saw nor what the person now sends."""
+    if forms.mark(application.draft, step) == was:
+        return
+    kept = forms.answers(application.draft, step)
+    if differing := [name for name in kept if kept[name] != typed.get(name, kept[name])]:
+        raise rules.Overtaken(fields=differing)
 
 
 def _complete(session: Session, application: Application, dataset: Dataset, *, now: datetime) -> Request:
