@@ -138,11 +138,15 @@ def _steps(frozen: dict[str, Any]) -> list[dict[str, Any]]:
 class Standing:
     """What the lists say of a dataset before anybody asks.
 
-    `verdicts` are those of `column_verdicts`, `steps` those of `usual_route`, `terms` how its data may be measured for
-    the public.  It is shared between requests: nobody changes it.
+    `verdicts` are those of `column_verdicts`, `prohibiting` the rules that prohibit it as a whole, `lists` those that
+    judged it, `steps` those of `usual_route`, `terms` how its data may be measured for the public.
+
+    Shared between requests: nobody changes it.
     """
 
     verdicts: Mapping[str, dict[str, Any]]
+    prohibiting: tuple[dict[str, Any], ...]
+    lists: tuple[dict[str, Any], ...]
     steps: tuple[dict[str, Any], ...]
     terms: profile.Terms
 
@@ -177,7 +181,15 @@ def _standing(dataset_id: str, subject: Subject, public: tuple[str, ...] | None,
         holders=tuple(column.name for column in graded if profile.identifies(column)),
         smallest=max([profile.SMALLEST, *_groups(verdicts)]),
     )
-    return Standing(verdicts, tuple(_steps(engine.route(whole.facts, whole.verdict))), terms)
+    return Standing(
+        verdicts=verdicts,
+        prohibiting=tuple(
+            rule for rule in whole.verdict["rules"] if (rule["state"], rule["outcome"]) == ("hit", "prohibit")
+        ),
+        lists=tuple(whole.verdict["lists"]),
+        steps=tuple(_steps(engine.route(whole.facts, whole.verdict))),
+        terms=terms,
+    )
 
 
 def _groups(verdicts: Mapping[str, dict[str, Any]]) -> Iterator[int]:

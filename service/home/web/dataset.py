@@ -1,67 +1,223 @@
-"""The page of a dataset: what it is, what a reader may have, who decides."""
+"""The page of a dataset: what it is, what a reader may have of it, who decides and how long that takes."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+import rjieba
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
 
 from service.base import blobs, clock, db, http
 from service.base.access import Role, caller_or_none, requires
+from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.errors import NotFound
+from service.base.i18n import current, gettext, pick
 from service.catalogue import store as catalogue
-from service.catalogue.rules import DATA_DOMAINS, UPDATE_CYCLES
-from service.catalogue.tables import Dataset
+from service.catalogue.engine import trial
+from service.catalogue.rules import DATA_DOMAINS, UPDATE_CYCLES, Openness
+from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.data import engine as data_engine
 from service.grants import store as grants
+from service.grants.tables import ReleasedView
 from service.home import rules, store
+from service.home.web import citing, plots
 from service.home.web.parts import pages
 from service.people import store as people
+from service.people.tables import Unit
 from service.screening import actions as screening
-from service.screening.rules import Ask
+from service.screening import engine as judging
+from service.screening import store as screenings
+from service.screening.actions import Standing
+from service.screening.rules import chip
 
 FIRST_ROWS = 10
+TRIAL_ROWS = 6
+OPENERS, CLOSERS = "（《“‘【(", "）》”’】)，、：；。-—·"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A column of the dictionary: its verdict in one word, how it is provided, and the clauses that say so."""
+
+    column: DatasetColumn
+    word: str
+    how: tuple[str, ...]
+    clauses: tuple[dict[str, Any], ...]
 
 
 @pages.get("/datasets/<dataset_id>")
 @requires(Role.PUBLIC)
 def dataset(dataset_id: str) -> ResponseReturnValue:
-    """Show a dataset: dictionary with the verdict of each column, first rows if public, conditions, who decides."""
+    """Show a dataset: dictionary with the verdict of each column, what its data looks like, conditions, who decides."""
     with db.reading() as session:
         now = clock.now(session)
         found = catalogue.dataset(session, dataset_id)
         if found.state != "published" and not _may_see_draft(found):
             raise NotFound()
-        return http.page("home/dataset.html", **_dataset_page(session, found, now=now))
+        return http.page("home/dataset.html", **_page(session, found, now=now))
 
 
-def _dataset_page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
+def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
+    standing = screening.standing(session, found.id, now=now)
     columns = catalogue.columns(session, found.id)
-    names = tuple(column.name for column in columns)
-    verdicts = screening.column_verdicts(session, Ask(found.id, names), now=now)
-    view = grants.public_view(session, found.id) if found.openness == "unconditional" else None
-    shown = [column["name"] for column in view.columns] if view else []
-    rows: list[dict[str, Any]] = []
-    if view:
-        with blobs.as_file(view.parquet_key) as file:
-            rows = data_engine.rows(file, shown, start=0, limit=FIRST_ROWS)
-    route = screening.usual_route(session, found.id, now=now) if found.openness == "restricted" else {"steps": []}
+    view = grants.public_view(session, found.id) if found.openness == Openness.UNCONDITIONAL else None
+    versions = catalogue.versions(session, found.id)
+    source = people.unit(session, found.source_unit_id)
     return {
         "dataset": found,
+        "title": broken(pick(found.title)),
+        "source": source,
         "data_domain": DATA_DOMAINS[found.data_domain],
         "update_cycle": UPDATE_CYCLES[found.update_cycle],
-        "columns": columns,
-        "verdicts": {name: rules.column_shown(each) for name, each in verdicts.items()},
+        "versions": versions,
+        "version": versions[0] if versions else None,
+        "rounded": found.openness != Openness.UNCONDITIONAL,
         "view": view,
-        "shown": shown,
-        "rows": rows,
-        "removed": [name for name in names if view and name not in shown],
-        "steps": route["steps"],
-        "source": people.unit(session, found.source_unit_id),
-        "version": catalogue.latest_or_none(session, found.id),
+        "standing": standing,
+        "days": sum(step["days"] for step in standing.steps),
         "derived": store.derived(session, found.id),
-        "lists": screening.lists_for(found.key_domain, now=now),
+        "origin": catalogue.find(session, found.derived_from) if found.derived_from else None,
+        **_dictionary(columns, standing, view, found),
+        **_profile(session, found, columns, standing, versions),
+        **_rows(view),
+        **_cited(found, source, versions, view, now=now),
     }
+
+
+def _dictionary(
+    columns: Sequence[DatasetColumn], standing: Standing, view: ReleasedView | None, found: Dataset
+) -> dict[str, Any]:
+    public = {column["name"] for column in view.columns} if view else set()
+    lines: list[Shown] = []
+    maybe: dict[str, dict[str, Any]] = {}
+    for column in columns:
+        verdict = rules.column_shown(standing.verdicts[column.name])
+        hits = tuple(rule for rule in verdict["rules"] if rule["state"] == "hit")
+        if verdict["outcome"] == "prohibit":
+            hits = tuple(rule for rule in hits if rule["outcome"] == "prohibit")
+        if verdict["depends"] and found.openness == Openness.RESTRICTED:
+            maybe |= {rule["id"]: rule for rule in verdict["rules"] if rule["state"] == "unknown"}
+        word = chip(verdict["outcome"], hits)
+        how = _how(word, hits, depends=verdict["depends"], kept=column.name in public if view else None)
+        lines.append(Shown(column, word, how, hits if word != "pass" or not view else ()))
+    named = {rule["id"]: rule for line in lines for rule in line.clauses} | maybe
+    return {
+        "lines": lines,
+        "maybe": [maybe[id] for id in sorted(maybe)],
+        "named": [*named.values(), *(rule for rule in standing.prohibiting if rule["id"] not in named)],
+        "usable": sum(line.word in ("pass", "condition") for line in lines),
+    }
+
+
+def _how(word: str, hits: Sequence[Mapping[str, Any]], *, depends: bool, kept: bool | None) -> tuple[str, ...]:
+    """Return how a column is provided; `kept` says whether it is in the public view, None where there is none."""
+    if word == "prohibit":
+        return (gettext("禁止提供"),)
+    if kept is not None:
+        return (gettext("原样提供，可直接下载"),) if kept else (gettext("公开文件中不含"),)
+    duties = [duty for rule in hits for duty in rule.get("obligations") or ()]
+    said = [judging.obligation_label(duty, current()) for duty in duties]
+    if word == "review":
+        said.insert(0, gettext("须人工审核") if hits else gettext("尚未分类，须人工审核"))
+    if not said:
+        said.append(gettext("原样提供"))
+    if depends:
+        said.append(gettext("另视申请单位、用途等而定"))
+    return tuple(dict.fromkeys(said))
+
+
+# ---- what the data looks like ----------------------------------------------------------------------------------------
+
+
+def _profile(
+    session: Session,
+    found: Dataset,
+    columns: Sequence[DatasetColumn],
+    standing: Standing,
+    versions: Sequence[DatasetVersion],
+) -> dict[str, Any]:
+    """Return the cards of the newest version; what has been closed since it was measured is left out here too."""
+    kept = screenings.profile(session, found.id, versions[0].number) if versions else None
+    if kept is None or kept.body["smallest"] < standing.terms.smallest:
+        return {"profile": None, "plots": [], "closed": [], "trial": [], "trial_columns": []}
+    told = {column.name: _told(kept.body, column.name, standing) for column in columns}
+    drawn = [plots.plot(each.name, each.title, each.type, told[each.name]) for each in columns]
+    drawable = found.openness == Openness.RESTRICTED
+    types = {column.name: column.type for column in columns}
+    seed = f"{found.id}/{kept.measured}"
+    return {
+        "profile": kept,
+        "plots": [card for card in drawn if card],
+        "closed": [
+            (column, plots.facts(told[column.name])) for column, card in zip(columns, drawn, strict=True) if not card
+        ],
+        "trial": trial.rows({"columns": told}, types, seed=seed, count=TRIAL_ROWS) if drawable else [],
+        "trial_columns": [name for name in told if trial.drawable(told[name])],
+    }
+
+
+def _told(body: Mapping[str, Any], name: str, standing: Standing) -> dict[str, Any]:
+    told: dict[str, Any] = body["columns"].get(name) or {"closed": True, "nulls": 0}
+    return {"closed": True, "nulls": told["nulls"]} if name in standing.terms.closed else told
+
+
+def _rows(view: ReleasedView | None) -> dict[str, Any]:
+    shown = tuple(column["name"] for column in view.columns) if view else ()
+    return {"shown": shown, "rows": _first_rows(view.parquet_key, view.parquet_sha256, shown) if view else ()}
+
+
+@lru_cache(maxsize=128)
+def _first_rows(key: str, _sha256: str, shown: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
+    """Return the first rows of a public file, kept by its content."""
+    with blobs.as_file(key) as file:
+        return tuple(data_engine.rows(file, shown, start=0, limit=FIRST_ROWS))
+
+
+# ---- citing ----------------------------------------------------------------------------------------------------------
+
+
+def _cited(
+    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], view: ReleasedView | None, *, now: datetime
+) -> dict[str, Any]:
+    if not versions:
+        return {"checksums": {}, "cited": None}
+    checksums = {one.number: _checksum(one, found) for one in versions}
+    if view:
+        checksums[view.dataset_version] = f"sha256:{view.parquet_sha256}"
+    cited = citing.Cited(
+        id=found.id,
+        title=pick(found.title),
+        maker=source.name if current() == "zh" else source.name_en or source.name,
+        version=versions[0].number,
+        made_on=day_of(versions[0].created_at),
+        address=f"{http.settings().base_url}/datasets/{found.id}",
+        checksum=checksums[versions[0].number],
+    )
+    written = {"gbt7714": citing.gbt7714(cited, seen_on=day_of(now)), "bibtex": citing.bibtex(cited)}
+    return {"checksums": checksums, "cited": written}
+
+
+def _checksum(version: DatasetVersion, found: Dataset) -> str:
+    if found.openness == Openness.UNCONDITIONAL:
+        return f"sha256:{version.sha256}"
+    return citing.keyed_checksum(version.sha256, key=http.settings().pepper())
+
+
+# ---- words -----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def broken(title: str) -> Markup:
+    """Return a title with <wbr> between its words, so that none breaks in the middle; brackets stay with theirs."""
+    pieces: list[str] = []
+    for word in rjieba.cut(title):
+        joins = pieces and (pieces[-1][-1:] in OPENERS or word[:1] in CLOSERS or not word.strip())
+        pieces[-1:] = [pieces[-1] + word] if joins else [*pieces[-1:], word]
+    return Markup("<wbr>").join(escape(piece) for piece in pieces)
 
 
 def _may_see_draft(found: Dataset) -> bool:
