@@ -97,13 +97,13 @@ def _dictionary(
     for column in columns:
         verdict = rules.column_shown(standing.verdicts[column.name])
         hits = tuple(rule for rule in verdict["rules"] if rule["state"] == "hit")
-        if verdict["outcome"] == "prohibit":
+        if verdict["outcome"] == "prohibit" or found.openness == Openness.PROHIBITED:
             hits = tuple(rule for rule in hits if rule["outcome"] == "prohibit")
         if verdict["depends"] and found.openness == Openness.RESTRICTED:
             maybe |= {rule["id"]: rule for rule in verdict["rules"] if rule["state"] == "unknown"}
-        word = chip(verdict["outcome"], hits)
+        word = "prohibit" if found.openness == Openness.PROHIBITED else chip(verdict["outcome"], hits)
         how = _how(word, hits, depends=verdict["depends"], kept=column.name in public if view else None)
-        lines.append(Shown(column, word, how, hits if word != "pass" or not view else ()))
+        lines.append(Shown(column, word, how, hits))
     named = {rule["id"]: rule for line in lines for rule in line.clauses} | maybe
     return {
         "lines": lines,
@@ -116,7 +116,7 @@ def _dictionary(
 def _how(word: str, hits: Sequence[Mapping[str, Any]], *, depends: bool, kept: bool | None) -> tuple[str, ...]:
     """Return how a column is provided; `kept` says whether it is in the public view, None where there is none."""
     if word == "prohibit":
-        return (gettext("禁止提供"),)
+        return (gettext("禁止提供"),) if hits else (gettext("随整个数据集不予提供"),)
     if kept is not None:
         return (gettext("原样提供，可直接下载"),) if kept else (gettext("公开文件中不含"),)
     duties = [duty for rule in hits for duty in rule.get("obligations") or ()]

@@ -104,7 +104,7 @@ def _histogram(
     about = gettext("最高的一档：%(bin)s，%(rows)s 行", bin=labels[highest], rows=count_said(bins[highest]["rows"]))
     table = tuple((label, count_said(one["rows"])) for label, one in zip(labels, bins, strict=True))
     ticks = _ticks(bins, lefts, step, told["unit"], kind)
-    return Plot(name, title, _unit(told["unit"]), facts(told), about, short(most), tuple(bars), ticks, table, ())
+    return Plot(name, title, _unit(told["unit"], kind), facts(told), about, short(most), tuple(bars), ticks, table, ())
 
 
 def _ticks(
@@ -119,12 +119,14 @@ def _ticks(
     return tuple((f"{x:.1f}", _edge(edge, unit)) for x, edge in edges[::every])
 
 
-def _unit(unit: object) -> str:
+def _unit(unit: object, kind: str) -> str:
     names = {
         "hour": gettext("一天各小时的行数"), "day": gettext("各日的行数"), "week": gettext("各周的行数"),
         "month": gettext("各月的行数"), "quarter": gettext("各季度的行数"), "year": gettext("各年的行数"),
         "decade": gettext("每十年的行数"),
     }  # fmt: skip
+    if _each_one(unit, kind):
+        return gettext("各取值的行数")
     return names[unit] if isinstance(unit, str) else gettext("每 %(step)s 一档的行数", step=number_said(unit))
 
 
