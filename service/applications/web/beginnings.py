@@ -15,6 +15,7 @@ from service.base.access import FIRM, caller, requires
 from service.base.db import Session
 from service.base.errors import Refusal, WrongState
 from service.base.forms import form_data, parse
+from service.base.i18n import pick
 from service.catalogue import store as catalogue
 from service.people import store as people
 from service.screening import actions as screening
@@ -96,7 +97,9 @@ def _choice(id: str, *, refusal: Refusal | None = None) -> ResponseReturnValue:
         if application.state != State.DRAFT:
             raise WrongState(state=application.state, verb="add")
         asked = {each.dataset_id for each in actions.on_form(session, application)}
-        found = [each for each in store.askable(session) if each.id not in asked]
+        found = sorted(
+            (each for each in store.askable(session) if each.id not in asked), key=lambda each: pick(each.title)
+        )
         return http.page(
             "applications/datasets.html", status=refusal.status if refusal else 200, application=application,
             datasets=found, units=people.units_by_id(session, {each.source_unit_id for each in found}),
