@@ -1,6 +1,6 @@
 """The only SQL of applications."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -108,6 +108,7 @@ class Work:
     application: Application
     dataset_title_zh: str
     dataset_title_en: str
+    source_unit_id: str
     overdue: bool
 
 
@@ -119,14 +120,31 @@ def open_for(session: Session, who: Actor, *, now: datetime, limit: int = 200) -
     """
     if (wanted := _waiting_for(who)) is None:
         return []
+    return _work(session, wanted, now=now, limit=limit)
+
+
+def open_in_realm(session: Session, who: Actor, *, now: datetime, limit: int = 200) -> list[Work]:
+    """Return every case of a person's realm that has not ended, whoever holds it, what is due first on top.
+
+    A source unit's steward sees what is asked of its datasets, the authority everything.
+    """
+    going = col(Application.state).in_([state.value for state in OPEN])
+    if Role.AUTHORITY in who.roles:
+        return _work(session, going, now=now, limit=limit)
+    if Role.STEWARD in who.roles:
+        return _work(session, and_(going, col(Dataset.source_unit_id) == who.unit_id), now=now, limit=limit)
+    return []
+
+
+def _work(session: Session, where: ColumnElement[bool], *, now: datetime, limit: int) -> list[Work]:
     rows = session.execute(
-        select(Application, Dataset.title_zh, Dataset.title_en)
+        select(Application, Dataset.title_zh, Dataset.title_en, Dataset.source_unit_id)
         .join(Dataset, col(Dataset.id) == Application.dataset_id)
-        .where(wanted)
+        .where(where)
         .order_by(col(Application.due_at).is_(None), col(Application.due_at), col(Application.id))
         .limit(limit)
     ).all()
-    return [Work(row[0], row[1], row[2], bool(row[0].due_at and row[0].due_at < now)) for row in rows]
+    return [Work(row[0], row[1], row[2], row[3], bool(row[0].due_at and row[0].due_at < now)) for row in rows]
 
 
 def count_open(session: Session, who: Actor, *, most: int = 100) -> int:
@@ -172,6 +190,15 @@ def decisions(session: Session, id: str) -> Sequence[Decision]:
     return session.exec(
         select(Decision).where(Decision.application_id == id).order_by(col(Decision.seen_version))
     ).all()
+
+
+def decisions_of(session: Session, ids: Collection[str]) -> dict[str, list[Decision]]:
+    """Return the decisions of several cases, each case's in the order they were taken."""
+    found: dict[str, list[Decision]] = {}
+    asked = select(Decision).where(col(Decision.application_id).in_(ids)).order_by(col(Decision.seen_version))
+    for decision in session.exec(asked):
+        found.setdefault(decision.application_id, []).append(decision)
+    return found
 
 
 def deciders_elsewhere(session: Session, application: Application) -> frozenset[str]:

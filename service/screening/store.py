@@ -87,6 +87,12 @@ def screening(session: Session, id: str) -> Screening:
     return found
 
 
+def outcomes(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """Return how stored screenings came out, by their ids."""
+    rows = session.exec(select(Screening.id, Screening.verdict).where(col(Screening.id).in_(ids))).all()
+    return {str(id): str(verdict["outcome"]) for id, verdict in rows}
+
+
 def screenings(session: Session, *, after: str = "", limit: int = 500) -> Sequence[Screening]:
     """Return stored screenings in the order of their ids, from the one after `after`."""
     return session.exec(select(Screening).where(Screening.id > after).order_by(col(Screening.id)).limit(limit)).all()

@@ -1,12 +1,14 @@
 """The officers' decisions, the agreement and its signature."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from service.applications import rules, store
+from service.applications.actions.narrowing import DatasetNotOpen, obstacles, scope_of, shortened
+from service.applications.actions.narrowing import Wish as Wish
 from service.applications.actions.parts import (
     enter,
     expect,
@@ -25,16 +27,15 @@ from service.audit.actions import record
 from service.audit.rules import salted
 from service.base.beijing import day_of, end_of_day
 from service.base.db import Session
-from service.base.errors import Invalid, NotAllowed, Refusal
+from service.base.errors import Invalid, NotAllowed, NotFound, Refusal
 from service.base.forms import one_line
-from service.base.i18n import N_, gettext, pick
+from service.base.i18n import N_, gettext
 from service.base.ids import new_id
 from service.base.roles import Role
 from service.catalogue import store as catalogue
 from service.catalogue.rules import DatasetState, Openness
 from service.catalogue.tables import Dataset
 from service.grants import actions as grants
-from service.grants.rules import DELIVERIES
 from service.grants.tables import Grant
 from service.people import store as people
 from service.people.rules import UnitUnverified
@@ -51,22 +52,22 @@ class TermOver(Refusal):
     status = 409
 
 
-class DatasetNotOpen(Refusal):
-    """The dataset was closed, opened to all, or loaded anew and not yet published since the case began."""
+class OneByOne(Refusal):
+    """A part of a batch that wants an officer's own look.  Facts: `part`, its number."""
 
-    code = "dataset-not-open"
-    title = N_("该数据集目前不在受限开放之列，不能授权")
+    code = "decide-one-by-one"
+    title = N_("须人工审核的申请不能成批同意")
     status = 409
+    detail = N_("%(part)s 的判定为须人工审核或禁止提供，请单独办理。")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What an officer wants: the verb, the reason, and for narrowing what is kept."""
+class Part:
+    """One case of a batch, at the version and under the lists that the officer was shown."""
 
-    verb: Verb
-    reason: str
-    columns: Sequence[str] | None = None
-    ends_on: date | None = None
+    id: str
+    seen: int
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,12 @@ def decide(
     _admit(session, application, dataset, by)
     take(session, application)
     before = Before(list(application.columns), _hits(session, ask_of(application, dataset, now=now), now=now))
-    _narrow(application, wish, now=now)
+    _narrow(application, dataset, wish, now=now)
     ask = ask_of(application, dataset, now=now)
     judged = screening.screen(session, ask, subject=subject(id), moment="decision", now=now)
     _same_lists(session, application, judged, shown)
     if wish.verb in (Verb.APPROVE, Verb.NARROW):
-        _grantable(session, application, dataset, judged, last=there.state is State.APPROVED, now=now)
+        _grantable(session, application, dataset, judged, last=there.state is State.APPROVED)
     decision = _decision(application, wish, before, judged, seen=seen, by=by, now=now)
     session.add(decision)
     application.screening_id = judged.id
@@ -116,6 +117,44 @@ def decide(
         offer_agreement(session, application, dataset, judged, by=by, now=now)
     _tell_decision(session, application, dataset, now=now)
     return decision
+
+
+def decide_together(
+    session: Session, id: str, parts: Sequence[Part], wish: Wish, *, by: Actor, now: datetime
+) -> list[Decision]:
+    """Decide cases of the form of `id` alike: each on its seen version, each a decision of its own, all or none.
+
+    A case that wants a human look is not agreed to in a batch, and none is narrowed.  What `decide` raises for one
+    part is raised here with its number as the fact `part`; OneByOne besides, and NotFound for a part of another form.
+    The caller's transaction undoes the others.
+    """
+    assert wish.verb is not Verb.NARROW
+    together = {each.id for each in store.bundle(session, visible(session, id, by))}
+    if not {part.id for part in parts} <= together:
+        raise NotFound()
+    decisions = []
+    for part in sorted(parts, key=lambda each: each.id):  # two batches wait for each other in one order
+        application = visible(session, part.id, by)
+        try:
+            if wish.verb is Verb.APPROVE:
+                _plain_enough(session, application, now=now)
+            decisions.append(decide(session, part.id, wish, seen=part.seen, shown=part.shown, by=by, now=now))
+        except Refusal as refusal:
+            refusal.facts["part"] = application.number
+            raise
+    return decisions
+
+
+def needs_a_look(verdict: Mapping[str, Any]) -> bool:
+    """Whether a verdict leaves something to a person: it says so, forbids, or might once a missing fact is known."""
+    return verdict["outcome"] in ("review", "prohibit") or verdict["ceiling"] in ("review", "prohibit")
+
+
+def _plain_enough(session: Session, application: Application, *, now: datetime) -> None:
+    dataset = catalogue.dataset(session, application.dataset_id)
+    judged = screening.preview(session, ask_of(application, dataset, now=now), now=now)
+    if needs_a_look(judged.verdict):
+        raise OneByOne()
 
 
 def offer_agreement(
@@ -170,26 +209,19 @@ def _admit(session: Session, application: Application, dataset: Dataset, by: Act
     )  # fmt: skip
 
 
-def _narrow(application: Application, wish: Wish, *, now: datetime) -> None:
+def _narrow(application: Application, dataset: Dataset, wish: Wish, *, now: datetime) -> None:
     """Shorten what the case asks, or make sure that nobody meant to; Invalid when it would reach further."""
     if wish.verb in (Verb.RETURN, Verb.REFUSE):
         return
-    columns = rules.narrowed(application.columns, application.columns if wish.columns is None else wish.columns)
-    ends_on, today = wish.ends_on or application.ends_on, day_of(now)
-    assert application.ends_on is not None  # set by every submission
-    assert ends_on is not None
-    errors = []
-    if columns is None:
-        errors.append({"field": "columns", "message": gettext("须保留至少一个字段，且不得超出申请的字段")})
-    if ends_on > application.ends_on or ends_on <= today:
-        errors.append({"field": "ends_on", "message": gettext("期限只能缩短，且应在今天之后")})
-    changed = columns != tuple(application.columns) or ends_on != application.ends_on
-    if not errors and changed != (wish.verb is Verb.NARROW):
+    before = scope_of(application)
+    after, errors = shortened(before, wish, dataset, today=day_of(now))
+    if not errors and (after != before) != (wish.verb is Verb.NARROW):
         told = N_("请去掉字段或缩短期限") if wish.verb is Verb.NARROW else N_("有字段或期限变动，请选“部分开放”")
-        errors.append({"field": "verb", "message": gettext(told)})
-    if errors or columns is None:
+        errors = [{"field": "verb", "message": gettext(told)}]
+    if errors:
         raise Invalid(errors=errors)
-    application.columns, application.ends_on = list(columns), ends_on
+    application.columns, application.ends_on = list(after.columns), after.ends_on
+    application.period_from, application.period_to = after.period_from, after.period_to
 
 
 def _same_lists(session: Session, application: Application, judged: Judged, shown: str | None) -> None:
@@ -199,26 +231,10 @@ def _same_lists(session: Session, application: Application, judged: Judged, show
         raise rules.ListsChanged(lists=seal_of(judged.digests))
 
 
-def _grantable(
-    session: Session, application: Application, dataset: Dataset, judged: Judged, *, last: bool, now: datetime
-) -> None:
-    """Raise unless the case may be agreed to: at every step by its verdict, at the last one in every respect."""
-    _demand_open(dataset)
-    if judged.verdict["ceiling"] == "prohibit":
-        raise rules.Prohibited(
-            rules="、".join(standing_ids(judged.verdict)), missing=judged.verdict["missing"],
-            outcome=judged.verdict["outcome"],
-        )  # fmt: skip
-    if application.delivery not in DELIVERIES:
-        raise rules.NotBuilt(delivery=application.delivery)
-    if not last:
-        return
-    if not people.verified(session, application.unit_id):
-        raise UnitUnverified(unit=application.unit_id)
-    if blocked := judging.blocked(judged.facts, judged.verdict):
-        raise rules.Unenforceable(
-            obligations=[each["obligation"] for each in blocked], listed="；".join(pick(each) for each in blocked)
-        )
+def _grantable(session: Session, application: Application, dataset: Dataset, judged: Judged, *, last: bool) -> None:
+    """Raise the first of what stands in the way of agreeing to the case."""
+    for refusal in obstacles(session, application, dataset, judged, last=last):
+        raise refusal
 
 
 def _demand_open(dataset: Dataset) -> None:

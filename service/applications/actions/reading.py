@@ -108,9 +108,14 @@ def ask_of(application: Application, dataset: Dataset, *, now: datetime) -> Ask:
 
 def describe(changes: Sequence[rules.Change]) -> list[str]:
     """Return one sentence per change, in the reader's language."""
+    return [gettext("%(field)s：%(before)s → %(after)s", **each) for each in differences(changes)]
+
+
+def differences(changes: Sequence[rules.Change]) -> list[dict[str, str]]:
+    """Return {"field", "before", "after"} per change, in the reader's language."""
     return [
-        gettext("%(field)s：%(before)s → %(after)s", field=gettext(rules.FIELDS[change.field]),
-                before=_shown(change.field, change.before), after=_shown(change.field, change.after))
+        {"field": gettext(rules.FIELDS[change.field]), "before": _shown(change.field, change.before),
+         "after": _shown(change.field, change.after)}
         for change in changes
     ]  # fmt: skip
 

@@ -1,94 +1,32 @@
-"""A case: its timeline for the unit, its review for the officers, its agreement for the signature."""
+"""A case as its unit follows it and as officers look it up; its decision as a letter."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 
 from service.applications import actions, store
-from service.applications.actions.reading import agreement_of, visible
-from service.applications.forms import DecisionForm, SeenForm, SignForm
-from service.applications.rules import (
-    HOLDERS,
-    STATES,
-    VERBS,
-    Actor,
-    State,
-    Verb,
-    holds_step,
-    may_see,
-    own,
-    timeline,
-)
-from service.applications.tables import Application
+from service.applications.actions.progress import stages, this_round, total_clock
+from service.applications.actions.reading import visible
+from service.applications.actions.reviewing import other_parts
+from service.applications.forms import SeenForm
+from service.applications.rules import HOLDERS, STATES, VERBS, State, Verb
+from service.applications.tables import Application, Decision
+from service.applications.web.shown import is_own, named_rules, pages, shown_verdict, told
 from service.base import clock, db, http
-from service.base.access import FIRM, OFFICERS, READERS, Caller, Role, caller, requires
-from service.base.beijing import last_day
+from service.base.access import FIRM, READERS, Role, caller, requires
 from service.base.db import Session
-from service.base.errors import Invalid, NotAllowed, NotFound, Refusal
-from service.base.forms import errors_by_field, form_data, parse
-from service.base.i18n import gettext, pick
+from service.base.errors import NotFound, Refusal
+from service.base.forms import form_data, parse
 from service.catalogue import store as catalogue
 from service.catalogue.tables import Dataset
-from service.grants import jobs as views
 from service.grants import store as grants
 from service.people import store as people
 from service.screening import actions as screening
 from service.screening import engine as judging
 from service.screening import store as screenings
-from service.screening.rules import Judged, seal_of
-
-pages = Blueprint("applications", __name__)
-
-
-@pages.get("/applications")
-@requires(*READERS)
-def index() -> ResponseReturnValue:
-    """List the caller's unit's applications; officers see those that they may see."""
-    who = caller()
-    with db.reading() as session:
-        found = store.listed(session, who)
-        datasets = catalogue.datasets_by_id(session, {each.dataset_id for each in found})
-        units = people.units_by_id(session, {each.unit_id for each in found})
-        return http.page(
-            "applications/index.html", applications=found, datasets=datasets, units=units, states=STATES,
-            now=clock.now(session),
-        )  # fmt: skip
-
-
-@pages.get("/applications/<id>")
-@requires(*READERS)
-def show(id: str) -> ResponseReturnValue:
-    """Show a case to whoever may know of it."""
-    with db.reading() as session:
-        application = visible(session, id, caller())
-        if application.state == State.DRAFT:
-            return http.see_other(f"/applications/{id}/draft")
-        return _case(session, application, {}, {})
-
-
-@pages.post("/applications/<id>/decisions")
-@requires(*OFFICERS, fresh=True)
-def decide(id: str) -> ResponseReturnValue:
-    """Take one decision; whatever stands in its way is said beside the form, with what was typed."""
-    # A page without a ticked box keeps no column; only a program may leave `columns` out and so keep them all.
-    data = {"columns": [], **form_data(request.form, lists={"columns"})}
-    with db.reading() as session:
-        visible(session, id, caller())
-    try:
-        form = parse(DecisionForm, data)
-        with db.writing() as session:
-            now = clock.now(session)
-            wish = actions.Wish(Verb(form.verb), form.reason, form.columns, form.ends_on)
-            actions.decide(session, id, wish, seen=form.version, shown=form.lists, by=caller(), now=now)
-    except (NotFound, NotAllowed):
-        raise
-    except Refusal as refusal:
-        with db.reading() as session:
-            return _case(session, visible(session, id, caller()), data, errors_by_field(_as_invalid(refusal)), refusal)
-    return http.see_other(f"/applications/{id}")
+from service.screening.rules import DOMAINS, Judged, standing_out, strictest
 
 
 @pages.post("/applications/<id>/withdrawal")
@@ -102,50 +40,30 @@ def withdraw(id: str) -> ResponseReturnValue:
     return http.see_other(f"/applications/{id}")
 
 
-@pages.get("/applications/<id>/agreement")
+@pages.get("/applications/<id>/decision-letter")
 @requires(*READERS)
-def agreement(id: str) -> ResponseReturnValue:
-    """Show the agreement's text and, to the unit's manager, the signature form."""
+def letter(id: str) -> ResponseReturnValue:
+    """Show the last decision that the unit is told of as the letter that it is."""
     with db.reading() as session:
-        return _agreement(session, visible(session, id, caller()), {})
+        application = visible(session, id, caller())
+        decision = told_decision(application, store.decisions(session, id))
+        if decision is None:
+            raise NotFound()
+        return _letter_page(session, application, decision)
 
 
-@pages.post("/applications/<id>/agreement")
-@requires(Role.MANAGER, fresh=True)
-def sign(id: str) -> ResponseReturnValue:
-    """Sign for the unit; the grant is issued in the same transaction, its view built right after."""
-    with db.reading() as session:
-        own(caller(), store.application(session, id).unit_id)
-    try:
-        form = parse(SignForm, form_data(request.form))
-        with db.writing() as session:
-            now = clock.now(session)
-            grant = actions.sign(session, id, seen=form.version, digest=form.digest, by=caller(), now=now)
-    except (NotFound, NotAllowed):
-        raise
-    except Refusal as refusal:
-        with db.reading() as session:
-            application = visible(session, id, caller())
-            return _agreement(session, application, errors_by_field(_as_invalid(refusal)), refusal)
-    views.build_grant_view(grant.id)
-    return http.see_other(f"/grants/{grant.id}")
-
-
-def _as_invalid(refusal: Refusal) -> Invalid:
-    return refusal if isinstance(refusal, Invalid) else Invalid(errors=[])
-
-
-def _case(
-    session: Session, application: Application, typed: Mapping[str, Any], errors: dict[str, str],
+def case_page(
+    session: Session, application: Application, dataset: Dataset, typed: Mapping[str, Any],
     refusal: Refusal | None = None,
 ) -> Response:  # fmt: skip
+    """Return the page of a case for whoever does not decide on it now."""
     now, who = clock.now(session), caller()
-    dataset = catalogue.dataset(session, application.dataset_id)
-    mine = who.unit_id == application.unit_id and bool(who.roles & FIRM)
-    deciding = _may_decide_now(session, application, dataset, who)
-    judged = _shown_verdict(session, application, dataset, now=now)
+    mine = is_own(application, who)
+    judged = shown_verdict(session, application, dataset, now=now)
     decisions = store.decisions(session, application.id)
-    ask = actions.ask_of(application, dataset, now=now)
+    line = stages(session, application, decisions, now=now)
+    rows = _rows(session, application, dataset, decisions, judged)
+    others = other_parts(session, application) if mine else []
     return http.page(
         "applications/show.html",
         status=refusal.status if refusal else 200,
@@ -153,125 +71,97 @@ def _case(
         dataset=dataset,
         unit=people.unit(session, application.unit_id),
         source=people.unit(session, dataset.source_unit_id),
+        authority=next(iter(people.units_of_kind(session, "authority")), None),
         verified=people.verified(session, application.unit_id),
         mine=mine,
-        deciding=deciding,
-        fresh=who.fresh,
-        steps=timeline(application, now=now),
+        manager=mine and who.has(Role.MANAGER),
+        second=not mine and who.person_id in store.deciders_elsewhere(session, application),
+        stages=line,
+        now_at=next((stage for stage in line if stage.mark == "now"), None),
+        total=total_clock(application, now=now),
         decisions=decisions,
-        names=people.names_of(session, {decision.by for decision in decisions}) if not mine else {},
-        state_title=STATES[State(application.state)],
+        names=people.names_of(session, {stage.by for stage in line if stage.by}) if not mine else {},
+        rows=rows,
+        judged=judged,
+        open=store.is_open(application),
+        domains=DOMAINS,
+        rules=named_rules(*(row["own"] for row in rows), standing_out(judged.verdict)),
+        letter=told_decision(application, decisions),
+        agreement=store.agreement(session, application.id),
+        grant=grants.of_application(session, application.id, dataset.id),
+        others=others,
+        titles=catalogue.datasets_by_id(session, [each.dataset_id for each in others]),
         states=STATES,
         verbs=VERBS,
         holders=HOLDERS,
-        columns={column.name: column for column in catalogue.columns(session, dataset.id)},
-        verdict=judged.verdict,
-        seal=seal_of(judged.digests),
-        verdicts=screening.column_verdicts(session, ask, now=now),
-        others=[] if mine else _others(session, application, who),
-        unit_grants=[] if mine else _other_grants(session, application),
-        agreement=store.agreement(session, application.id),
-        prefilled=typed.get("reason") or (_refusal_reason(session, application, dataset, judged) if deciding else ""),
-        reasons=_library() if deciding else [],
         typed=typed,
-        errors=errors,
         refusal=refusal,
-        refused=_told(refusal),
+        refused=told(session, application, refusal),
     )
 
 
-def _told(refusal: Refusal | None) -> dict[str, Any] | None:
-    if refusal is None or isinstance(refusal, Invalid):
-        return None
-    return {
-        "title": gettext(refusal.title),
-        "detail": http.detail_of(refusal),
-        "changes": refusal.facts.get("changes") or [],
-    }
+def told_decision(application: Application, decisions: Sequence[Decision]) -> Decision | None:
+    """Return the decision that the unit has a letter of: the last one, unless further steps are still to decide."""
+    return decisions[-1] if decisions and application.state != State.IN_REVIEW else None
 
 
-def _may_decide_now(session: Session, application: Application, dataset: Dataset, who: Caller) -> bool:
-    """Whether the decision form is for this person: their step, not their unit's request, not their second step."""
-    step = store.current_step(application)
-    if step is None or who.unit_id == application.unit_id:
-        return False
-    if not holds_step(who, step.role, source_unit_id=dataset.source_unit_id):
-        return False
-    return who.person_id not in store.deciders_elsewhere(session, application)
+def _rows(
+    session: Session, application: Application, dataset: Dataset, decisions: Sequence[Decision], judged: Judged
+) -> list[dict[str, Any]]:
+    """Return what was asked column by column: how it is judged, what was objected, and the decision that left it out.
 
-
-def _shown_verdict(session: Session, application: Application, dataset: Dataset, *, now: datetime) -> Judged:
-    """Return the verdict as of now while the case can still move, else the one that it rests on."""
-    if store.is_open(application) or application.screening_id is None:
-        return screening.preview(session, actions.ask_of(application, dataset, now=now), now=now)
-    kept = screenings.screening(session, application.screening_id)
-    return Judged(kept.id, kept.facts, kept.verdict, tuple(kept.digests))
-
-
-def _other_grants(session: Session, application: Application) -> list[dict[str, Any]]:
-    """Return what the unit was granted by other cases, with the dataset's title and the last day of each."""
-    found = [each for each in grants.of_unit(session, application.unit_id) if each.application_id != application.id]
-    datasets = catalogue.datasets_by_id(session, [each.dataset_id for each in found])
+    An open case is judged by the lists of today, one that has ended by what its verdict said of the column.
+    """
+    round_ = this_round(session, application, decisions)
+    dropped = {name: decision for decision in round_ for name in decision.dropped}
+    names = [*application.columns, *(name for name in dropped if name not in application.columns)]
+    known = {column.name: column for column in catalogue.columns(session, dataset.id)}
+    order = {name: number for number, name in enumerate(known)}
+    verdicts = _column_verdicts(session, application, dataset, judged)
     return [
-        {"grant": each, "title": datasets[each.dataset_id].title, "last_day": last_day(each.ends_at)} for each in found
+        {
+            "name": name,
+            "column": known.get(name),
+            "outcome": verdicts[name]["own_outcome"] if name in verdicts else None,
+            "own": verdicts[name]["own"] if name in verdicts else [],
+            "objection": application.objections.get(name, ""),
+            "dropped": dropped.get(name) if name not in application.columns else None,
+        }
+        for name in sorted(names, key=lambda name: order.get(name, len(order)))
     ]
 
 
-def _others(session: Session, application: Application, who: Actor) -> list[Application]:
-    """Return the unit's other applications for the dataset that this officer may see."""
-    source = catalogue.dataset(session, application.dataset_id).source_unit_id
-    return [
-        each
-        for each in store.siblings(session, application)
-        if may_see(who, state=State(each.state), unit_id=each.unit_id, source_unit_id=source)
-    ]
-
-
-def _refusal_reason(session: Session, application: Application, dataset: Dataset, judged: Judged) -> str:
-    """Return a draft reason that names the clause for each prohibited column or purpose; the officer edits it."""
-    library = {reason.code: reason for reason in judging.reasons("refuse")}
-    titles = {column.name: pick(column.title) for column in catalogue.columns(session, dataset.id)}
-    lines = []
-    for rule in judged.verdict["rules"]:
-        if rule["state"] != "hit" or rule["outcome"] != "prohibit":
-            continue
-        laws = "、".join(f"《{basis['law']}》{basis.get('article') or ''}" for basis in rule["basis"])
-        clause = f"{rule['id']}（{laws}）"
-        remedy = pick(rule["remedy"]) if rule["remedy"] else "—"
-        named = [titles[name] for name in rule["evidence"] if name in titles]
-        reason = library["prohibited-column" if named else "prohibited-purpose"]
-        blanks = {"column": "、".join(named), "clause": clause, "remedy": remedy, "days": ""}
-        lines.append(pick({"zh": reason.text.zh, "en": reason.text.en}) % blanks)
-    return "\n".join(lines)
-
-
-def _library() -> list[dict[str, str]]:
-    """Return the reasons that an officer may start from, without their blanks filled."""
-    found = []
-    for verb in ("narrow", "return", "refuse"):
-        for reason in judging.reasons(verb):
-            text = pick({"zh": reason.text.zh, "en": reason.text.en})
-            for name in ("column", "clause", "remedy", "days"):
-                text = text.replace(f"%({name})s", "……")
-            found.append({"verb": verb, "text": text})
+def _column_verdicts(
+    session: Session, application: Application, dataset: Dataset, judged: Judged
+) -> dict[str, dict[str, Any]]:
+    if store.is_open(application):
+        now = clock.now(session)
+        return screening.column_verdicts(session, actions.ask_of(application, dataset, now=now), now=now)
+    found = {}
+    for name in application.columns:
+        own = [rule for rule in standing_out(judged.verdict) if name in rule["evidence"]]
+        found[name] = {"own": own, "own_outcome": strictest(rule["outcome"] for rule in own)}
     return found
 
 
-def _agreement(
-    session: Session, application: Application, errors: dict[str, str], refusal: Refusal | None = None
-) -> Response:
-    who = caller()
-    mine = who.unit_id == application.unit_id
+def _letter_page(session: Session, application: Application, decision: Decision) -> Response:
+    dataset = catalogue.dataset(session, application.dataset_id)
+    decisions = this_round(session, application, store.decisions(session, application.id))
+    authority = next(iter(people.units_of_kind(session, "authority")), None)
     return http.page(
-        "applications/agreement.html",
-        status=refusal.status if refusal else 200,
+        "applications/letter.html",
         application=application,
-        dataset=catalogue.dataset(session, application.dataset_id),
-        agreement=agreement_of(session, application),
-        may_sign=mine and who.has(Role.MANAGER) and application.state == State.APPROVED,
-        waits=mine and not who.has(Role.MANAGER) and application.state == State.APPROVED,
-        fresh=who.fresh,
-        errors=errors,
-        refusal=refusal,
-        refused=_told(refusal),
+        decision=decision,
+        decisions=decisions,
+        dataset=dataset,
+        unit=people.unit(session, application.unit_id),
+        source=people.unit(session, dataset.source_unit_id),
+        issuer=people.unit(session, decision.unit_id),
+        columns={column.name: column for column in catalogue.columns(session, dataset.id)},
+        verdict=screenings.screening(session, decision.screening_id).verdict,
+        domains=DOMAINS,
+        remedy=judging.remedy(authority.name if authority else "", authority.name_en if authority else ""),
+        agrees=decision.verb in (Verb.APPROVE, Verb.NARROW),
+        narrowed=any(each.dropped or each.verb == Verb.NARROW for each in decisions),
+        verbs=VERBS,
     )
