@@ -77,7 +77,7 @@ def load_demo(settings: Settings) -> dict[str, Any]:
         publish_editions()
         with db.writing() as session:
             _people(session, known, now=clock.now(session))
-    for number, manifest in enumerate(samples()):
+    for number, manifest in enumerate(sorted(samples(), key=_rank)):
         with clock.moved(min(beginning(at) + number * LOADING - at, timedelta(0))):
             _dataset(manifest)
     if not known["client"]:
@@ -95,6 +95,12 @@ def _cases(settings: Settings, known: dict[str, Any], at: datetime) -> None:
         if "reads" in case:
             read_as_client(settings, case, at)
     _client(settings, known)
+
+
+def _rank(manifest: Path) -> int:
+    """Return where a dataset comes in the order of loading: the cast's newest last, the others by name before them."""
+    newest: list[str] = cast()["newest"]
+    return newest.index(manifest.stem) + 1 if manifest.stem in newest else 0
 
 
 def _known(settings: Settings) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from service.applications import actions as applications
 from service.applications import store as cases
 from service.applications.actions import Wish
-from service.applications.rules import Verb
+from service.applications.rules import StepName, Verb
 from service.base import db
 from service.base.beijing import beijing_date
 from service.base.db import Session
@@ -54,7 +54,12 @@ def _begun(session: Session, case: Mapping[str, Any], at: datetime) -> tuple[str
     firm = actor(session, Role.APPLICANT, unit=case["unit"])
     now = moment(at, case["steps"][0]["days"] if case["steps"] else 0, 0)
     draft = cast()["common"] | cast()["firms"][case["unit"]] | case["draft"] | {"ends_on": beijing_date(at + TERM)}
-    return applications.create_draft(session, dataset_id=case["dataset"], by=firm, now=now, draft=draft).id, 0
+    begun = applications.create_draft(session, dataset_id=case["dataset"], by=firm, now=now, draft=draft)
+    for other in case.get("more", ()):
+        added = applications.add_dataset(session, begun.id, other["dataset"], by=firm, now=now)
+        columns = {"columns": other["columns"]}
+        applications.save_step(session, added.id, StepName.COLUMNS, columns, by=firm, now=now)
+    return begun.id, 0
 
 
 def _case_id(session: Session, case: Mapping[str, Any]) -> str | None:
@@ -74,8 +79,9 @@ def _done(session: Session, case_id: str, case: Mapping[str, Any]) -> int:
 
 
 def _submit(session: Session, case_id: str, _step: Step, now: datetime) -> None:
-    unit_id = cases.application(session, case_id).unit_id
-    applications.submit(session, case_id, by=actor(session, Role.APPLICANT, unit=unit_id), now=now)
+    case = cases.application(session, case_id)
+    firm = actor(session, Role.APPLICANT, unit=case.unit_id)
+    applications.submit_form(session, case_id, by=firm, now=now, version=case.version)
 
 
 def _withdraw(session: Session, case_id: str, _step: Step, now: datetime) -> None:
