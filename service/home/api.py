@@ -5,12 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from service.audit import store as audit
 from service.base import blobs, clock, db, http, log
-from service.base.access import READERS, Access, Role, caller, caller_or_none, requires
+from service.base.access import READERS, Role, caller, caller_or_none, requires
 from service.base.beijing import BEIJING
 from service.base.errors import NotAllowed, Unavailable
 from service.base.settings import LOOPBACK
 from service.home import engine, gate
-from service.home.engine import Route
 
 api = Blueprint("health", __name__)
 
@@ -90,17 +89,5 @@ def refused_request(request_id: str) -> ResponseReturnValue:
 @requires(Role.PUBLIC)
 def openapi() -> ResponseReturnValue:
     """Describe this API (OpenAPI 3.1)."""
-    return http.json_answer(engine.describe(routes(), base_url=http.settings().base_url))
-
-
-def routes() -> list[Route]:
-    """Return the routes that programs call."""
-    found = []
-    for rule in current_app.url_map.iter_rules():
-        if not rule.rule.startswith(("/api/", "/oauth/")):
-            continue
-        view = current_app.view_functions[rule.endpoint]
-        demand: Access = vars(view)["access"]
-        methods = frozenset(rule.methods or ()) - {"HEAD", "OPTIONS"}
-        found.append(Route(rule.rule, rule.endpoint, methods, demand.roles, view.__doc__ or ""))
-    return found
+    routes = engine.routes_of(current_app.url_map.iter_rules(), current_app.view_functions)
+    return http.json_answer(engine.describe(routes, base_url=http.settings().base_url))

@@ -81,6 +81,17 @@ class Route:
     about: str
 
 
+def routes_of(rules: Iterable[Any], views: Mapping[str, Any]) -> list[Route]:
+    """Return the routes that programs call, from the router's rules and the functions behind their endpoints."""
+    found = []
+    for rule in rules:
+        if rule.rule.startswith(("/api/", "/oauth/")):
+            view = views[rule.endpoint]
+            methods = frozenset(rule.methods or ()) - {"HEAD", "OPTIONS"}
+            found.append(Route(rule.rule, rule.endpoint, methods, vars(view)["access"].roles, view.__doc__ or ""))
+    return found
+
+
 def describe(routes: Iterable[Route], *, base_url: str) -> dict[str, Any]:
     """Return the OpenAPI document of `routes`, in the order of their paths."""
     bodies = [body for body in dict.fromkeys(BODIES.values()) if body is not None]

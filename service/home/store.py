@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 
-from service.applications.tables import Decision
+from service.applications.tables import Application, Decision
+from service.audit.tables import Event, Leaf
 from service.base.db import Session, col, select
 from service.base.roles import Role
 from service.catalogue.tables import Dataset
 from service.grants import store as grants
-from service.grants.tables import Grant, Suspension
+from service.grants.tables import Grant, Handback, Suspension
 from service.oauth.tables import Token
 from service.people.tables import LoginSession, Unit
 from service.screening.tables import ListEdition, Screening
@@ -25,18 +26,6 @@ class Granted:
     grant: Grant
     unit: Unit
     dataset: Dataset
-
-
-def domains(session: Session) -> Sequence[tuple[str, int]]:
-    """Return how many published datasets each key domain has, most first."""
-    size = func.count(col(Dataset.id))
-    found = session.exec(
-        select(Dataset.key_domain, size)
-        .where(Dataset.state == "published")
-        .group_by(col(Dataset.key_domain))
-        .order_by(size.desc(), col(Dataset.key_domain))
-    ).all()
-    return [(str(domain), int(count)) for domain, count in found]
 
 
 def derived(session: Session, dataset_id: str) -> Sequence[Dataset]:
@@ -57,11 +46,6 @@ def granted(session: Session, grant_id: str) -> Granted | None:
     """Return one grant with its unit and dataset; None when there is none."""
     found = _granted(session, Grant.id == grant_id)
     return found[0] if found else None
-
-
-def issued_before(session: Session, cutoff: datetime) -> list[Granted]:
-    """Return the grants made at or before `cutoff`, newest first: what the public register shows."""
-    return sorted(_granted(session, Grant.created_at <= cutoff), key=lambda one: one.grant.created_at, reverse=True)
 
 
 def unconfirmed_suspensions(session: Session) -> list[tuple[Granted, Suspension]]:
@@ -112,3 +96,109 @@ def _granted(session: Session, where: object) -> list[Granted]:
         .order_by(col(Grant.ends_at).desc())
     ).all()
     return [Granted(grant, unit, dataset) for grant, unit, dataset in rows]
+
+
+# ---- the public register -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A grant as everybody may know of it: whose, of what, under which case number; `ended` before its last day."""
+
+    grant: Grant
+    unit: Unit
+    dataset: Dataset
+    number: str
+    ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFilter:
+    """Which entries: `domain` a key domain, `state` running or over, `before` the id of the entry after the page."""
+
+    domain: str = ""
+    state: str = ""
+    before: str = ""
+
+
+def registered(
+    session: Session, asked: RegisterFilter, *, cutoff: datetime, now: datetime, limit: int
+) -> list[Registered]:
+    """Return the grants made at or before `cutoff`, newest first."""
+    where = [*_in_state(asked.state, now), *([Dataset.key_domain == asked.domain] if asked.domain else [])]
+    if asked.before:
+        where.append(Grant.id < asked.before)
+    return _registered(session, Grant.created_at <= cutoff, *where, limit=limit)
+
+
+def registered_as(session: Session, number: str, *, cutoff: datetime) -> list[Registered]:
+    """Return the entries of one case number, in the register since `cutoff` or before."""
+    return _registered(session, Grant.created_at <= cutoff, Application.number == number, limit=100)
+
+
+def register_totals(session: Session, *, cutoff: datetime, now: datetime) -> tuple[int, int, int]:
+    """Return how many entries the register has, how many of them run at `now`, and how many units hold them."""
+    entries, units = session.exec(
+        select(func.count(), func.count(func.distinct(Grant.unit_id))).where(Grant.created_at <= cutoff)
+    ).one()
+    running = session.exec(_counted(now).where(Grant.created_at <= cutoff)).one()
+    return int(entries), int(running), int(units)
+
+
+def live_grants(session: Session, *, now: datetime) -> int:
+    """Return how many grants are read under at `now`: begun, not ended, not given back, not suspended."""
+    open_suspension = select(Suspension.grant_id).where(col(Suspension.lifted_at).is_(None))
+    return int(session.exec(_counted(now).where(col(Grant.id).not_in(open_suspension))).one())
+
+
+def _counted(now: datetime) -> Any:
+    return (
+        select(func.count(col(Grant.id)))
+        .outerjoin(Handback, col(Handback.grant_id) == col(Grant.id))
+        .where(Grant.starts_at <= now, Grant.ends_at > now, col(Handback.grant_id).is_(None))
+    )
+
+
+def _in_state(state: str, now: datetime) -> list[Any]:
+    if state == "running":
+        return [Grant.ends_at > now, col(Handback.grant_id).is_(None)]
+    return [or_(col(Grant.ends_at) <= now, col(Handback.grant_id).is_not(None))] if state == "over" else []
+
+
+def _registered(session: Session, *where: Any, limit: int) -> list[Registered]:
+    asked = (
+        select(Grant, Unit, Dataset)
+        .add_columns(col(Application.number), col(Handback.at))
+        .join(Unit, col(Unit.id) == Grant.unit_id)
+        .join(Dataset, col(Dataset.id) == Grant.dataset_id)
+        .join(Application, col(Application.id) == Grant.application_id)
+        .outerjoin(Handback, col(Handback.grant_id) == col(Grant.id))
+        .where(*where)
+        .order_by(col(Grant.id).desc())
+        .limit(limit)
+    )
+    return [Registered(*row) for row in session.execute(asked).all()]
+
+
+def newest(session: Session, *, limit: int) -> list[tuple[Dataset, Unit]]:
+    """Return the datasets published last, with their source units."""
+    rows = session.exec(
+        select(Dataset, Unit)
+        .join(Unit, col(Unit.id) == Dataset.source_unit_id)
+        .where(Dataset.state == "published")
+        .order_by(col(Dataset.published_at).desc(), col(Dataset.id))
+        .limit(limit)
+    ).all()
+    return [(dataset, unit) for dataset, unit in rows]
+
+
+def sealed_event(session: Session, subject: str, kind: str) -> tuple[Event, int] | None:
+    """Return the first event of a kind about a subject with its place in the tree; None while it waits for its seal."""
+    found = session.exec(
+        select(Event, Leaf.position)
+        .join(Leaf, col(Leaf.event_id) == col(Event.id))
+        .where(Event.subject == subject, Event.kind == kind)
+        .order_by(col(Event.version))
+        .limit(1)
+    ).first()
+    return None if found is None else (found[0], found[1])

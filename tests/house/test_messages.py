@@ -81,7 +81,10 @@ def test_there_is_a_file_of_messages_and_none_is_empty():
 def test_no_template_speaks_chinese_past_the_translator():
     environment = Environment(extensions=["jinja2.ext.i18n"])
     bad = []
+    guides = ROOT / "templates" / "help" / "zh"  # long texts, with a twin in English each
     for path in templates():
+        if path.parent == guides:
+            continue
         for line, kind, value in environment.lex(path.read_text(encoding="utf-8")):
             if kind == "data" and HAN.search(value):
                 bad.append(f"{path.relative_to(ROOT)}:{line}: {value.strip()}")

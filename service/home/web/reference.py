@@ -1,0 +1,174 @@
+"""The API's description as a page: what the OpenAPI document says, in the reader's language, with an example each."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from service.base.i18n import N_
+
+Document = Mapping[str, Any]
+
+GROUPS = (
+    ("data", N_("取数"), ("/oauth/", "/api/v1/datasets/{dataset_id}/rows", "/api/v1/datasets/{dataset_id}/files")),
+    ("catalogue", N_("目录和清单"), ("/api/v1/datasets", "/api/v1/negative-lists", "/api/v1/openapi.json")),
+    ("applications", N_("申请和判定"), ("/api/v1/applications", "/api/v1/screenings")),
+    ("grants", N_("数据使用授权"), ("/api/v1/grants", "/api/v1/requests")),
+    ("persons", N_("其他"), ("/",)),
+)
+# What each operation does; the document itself is in English.
+SUMMARIES = {
+    "oauth_api_token_post": N_("用系统凭据换取访问令牌（RFC 6749 第 4.4 节）。"),
+    "data_rows_get": N_("逐页读取授权内的行和字段；无条件开放的数据不用令牌。"),
+    "data_file_get": N_("取整份文件（data.csv 或 data.parquet）：长度已知，支持断点续传和 If-None-Match。"),
+    "catalogue_api_datasets_get": N_("查找数据集，逐页返回。"),
+    "catalogue_api_dataset_get": N_("返回一个数据集的说明、字段和开放条件。"),
+    "screening_api_lists_get": N_("返回所有已发布的负面清单全文。"),
+    "health_openapi_get": N_("返回本接口的 OpenAPI 3.1 文档。"),
+    "applications_api_index_get": N_("列出您可以看到的申请，最近的在前。"),
+    "applications_api_create_post": N_("一次写入一份草稿；提交时再核对是否齐全。"),
+    "applications_api_show_get": N_("返回一份申请：内容、当前判定、各步骤和决定。"),
+    "applications_api_submit_post": N_("提交草稿或者补正后的申请，返回回执。"),
+    "applications_api_withdraw_post": N_("撤回申请。"),
+    "applications_api_decide_post": N_("对看到的版本作一次审核决定；只能由本人登录后办理。"),
+    "applications_api_agreement_get": N_("返回协议全文和摘要值。"),
+    "applications_api_sign_post": N_("签署摘要值所指的协议，返回数据使用授权。"),
+    "screening_api_screen_post": N_("按现行清单判定一次请求，不留记录。"),
+    "grants_api_index_get": N_("列出您可以知道的数据使用授权，最晚到期的在前。"),
+    "grants_api_show_get": N_("返回一份数据使用授权。"),
+    "grants_api_hand_back_post": N_("提前交还本单位的数据使用授权，下一次取数即被拒绝。"),
+    "grants_api_suspend_post": N_("立即暂停一份数据使用授权，写明事由。"),
+    "grants_api_confirm_post": N_("由第二人确认暂停。"),
+    "grants_api_lift_delete": N_("恢复被暂停的数据使用授权。"),
+    "health_refused_request_get": N_("按请求号说明一次取数或换令牌为什么被拒绝，保留 30 天。"),
+    "people_api_me_get": N_("返回当前登录的人、所属单位和角色。"),
+}
+PARAMETERS = {
+    "dataset_id": N_("数据集编号，例如 parking-records"),
+    "grant_id": N_("数据使用授权编号"),
+    "request_id": N_("答复头 X-Request-Id 中的请求号"),
+    "id": N_("申请编号"),
+    "name": N_("文件名：data.csv 或者 data.parquet"),
+    "select": N_("字段名，用逗号分开；不写为全部获批字段"),
+    "limit": N_("每页行数，1 到 10000；不写为 100"),
+    "cursor": N_("上一页答复中的 next"),
+    "grant": N_("在哪一份授权下读取；不写为最晚到期的一份"),
+    "q": N_("关键词"),
+    "domain": N_("重点领域"),
+    "openness": N_("开放属性"),
+}
+SECURITY = {
+    "token": N_("访问令牌；无条件开放的数据不用"),
+    "session": N_("本人登录"),
+    "client": N_("系统凭据（HTTP Basic）"),
+    "": N_("不用登录"),
+}
+EXAMPLES = {
+    "dataset_id": "parking-records",
+    "name": "data.csv",
+    "id": "$ID",
+    "grant_id": "$GRANT",
+    "request_id": "$REQUEST",
+}
+SAMPLE_BODIES = {
+    "ScreeningForm": {"dataset": "parking-records", "columns": ["lot", "entered_at"], "delivery": "api"},
+}
+
+
+def groups(document: Document) -> list[dict[str, Any]]:
+    """Return the operations in groups, in the order in which somebody needs them."""
+    left = list(_operations(document))
+    found = []
+    for id, title, starts in GROUPS:
+        own = [each for each in left if each["path"].startswith(starts)]
+        left = [each for each in left if each not in own]
+        found.append({"id": id, "title": title, "operations": own})
+    return [group for group in found if group["operations"]]
+
+
+def _operations(document: Document) -> Iterator[dict[str, Any]]:
+    schemas = document["components"]["schemas"]
+    base = document["servers"][0]["url"]
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            security = _security(operation)
+            body = _body(operation, schemas)
+            yield {
+                "id": operation["operationId"].replace("_", "-"),
+                "path": path,
+                "method": method.upper(),
+                "summary": SUMMARIES.get(operation["operationId"]),
+                "about": operation["summary"],
+                "parameters": operation["parameters"],
+                "security": SECURITY[security],
+                "body": body,
+                "responses": _responses(operation),
+                "example": _example(method.upper(), base + path, security, body),
+            }
+
+
+def _security(operation: Mapping[str, Any]) -> str:
+    names = [name for each in operation["security"] for name in each]
+    return names[0] if names else ""
+
+
+def _body(operation: Mapping[str, Any], schemas: Document) -> dict[str, Any] | None:
+    """Return what a POST takes: its content type and its fields."""
+    for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+        name = content["schema"].get("$ref", "").rpartition("/")[2]
+        schema = schemas[name] if name else content["schema"]
+        return {"kind": kind, "name": name, "fields": _fields(schema)}
+    return None
+
+
+def _fields(schema: Mapping[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", [])
+    return [
+        {"name": name, "type": _type(field), "required": name in required, "about": field.get("description", "")}
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _type(field: Mapping[str, Any]) -> str:
+    if "anyOf" in field:
+        return " | ".join(dict.fromkeys(_type(each) for each in field["anyOf"]))
+    if "enum" in field:
+        return " | ".join(json.dumps(each) for each in field["enum"])
+    if "const" in field:
+        return json.dumps(field["const"])
+    if field.get("type") == "array":
+        return f"{_type(field.get('items', {}))}[]"
+    return str(field.get("format") or field.get("type") or field.get("$ref", "").rpartition("/")[2] or "any")
+
+
+def _responses(operation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (status, media types) of each answer; the refusals stand under `default`."""
+    return [(status, ", ".join(answer.get("content", {}))) for status, answer in operation["responses"].items()]
+
+
+def _example(method: str, url: str, security: str, body: Mapping[str, Any] | None) -> str:
+    address = re.sub(r"\{(\w+)\}", lambda found: EXAMPLES.get(found[1], "$" + found[1].upper()), url)
+    parts = ["curl -s"]
+    if method not in ("GET", "POST"):
+        parts.append(f"-X {method}")
+    if security == "token":
+        parts.append('-H "Authorization: Bearer $TOKEN"')
+    if security == "session":
+        parts.append(
+            f'-b "qiantang=$SESSION" -H "Origin: {_origin(url)}"' if method != "GET" else '-b "qiantang=$SESSION"'
+        )
+    if security == "client":
+        parts.append('-u "$CLIENT:$QIANTANG_CLIENT_SECRET" -d grant_type=client_credentials -d scope=data.read')
+    elif method == "POST":
+        parts.append(f"-H 'Content-Type: application/json' -d '{_sample(body)}'" if body else "-X POST")
+    return " \\\n  ".join([*parts, f'"{address}"'])
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/")[:3])
+
+
+def _sample(body: Mapping[str, Any]) -> str:
+    if body["name"] in SAMPLE_BODIES:
+        return json.dumps(SAMPLE_BODIES[body["name"]])
+    return json.dumps({field["name"]: "…" for field in body["fields"] if field["required"]}, ensure_ascii=False)
