@@ -80,7 +80,8 @@ def groups(document: Document) -> list[dict[str, Any]]:
     left = list(_operations(document))
     found = []
     for id, title, starts in GROUPS:
-        own = [each for each in left if each["path"].startswith(starts)]
+        own = [each for start in starts for each in left if each["path"].startswith(start)]
+        own = [each for place, each in enumerate(own) if each not in own[:place]]
         left = [each for each in left if each not in own]
         found.append({"id": id, "title": title, "operations": own})
     return [group for group in found if group["operations"]]
@@ -161,7 +162,7 @@ def _example(method: str, url: str, security: str, body: Mapping[str, Any] | Non
         parts.append('-u "$CLIENT:$QIANTANG_CLIENT_SECRET" -d grant_type=client_credentials -d scope=data.read')
     elif method == "POST":
         parts.append(f"-H 'Content-Type: application/json' -d '{_sample(body)}'" if body else "-X POST")
-    return " \\\n  ".join([*parts, f'"{address}"'])
+    return (" \\\n  " if len(parts) > 1 else " ").join([*parts, f'"{address}"'])
 
 
 def _origin(url: str) -> str:
