@@ -200,10 +200,10 @@ def _chips(asked: SearchForm, names: Mapping[str, str]) -> list[Chip]:
 
 
 def _sorts(asked: SearchForm, query: Asked) -> list[tuple[str, str, bool]]:
-    """Return the orders as (value, title, chosen)."""
+    """Return the orders as (value, title, chosen); the first is what nobody has to ask for, and has no value."""
     offered = [sort for sort in finding.SORTS if sort != "relevance" or query.demanded]
     chosen = asked.sort if asked.sort in offered else offered[0]
-    return [(sort, gettext(rules.SORT_TITLES[sort]), sort == chosen) for sort in offered]
+    return [("" if sort == offered[0] else sort, gettext(rules.SORT_TITLES[sort]), sort == chosen) for sort in offered]
 
 
 def _address(asked: SearchForm, **changes: Any) -> str:

@@ -17,7 +17,7 @@ from service.grants import jobs as views
 from service.grants.tables import Grant
 from service.policy.rules.models import NegativeList
 from service.screening import actions, engine, store
-from service.screening.rules import SEMANTICS, Ask, NotPublishable, canonical, for_everybody, standing_ids
+from service.screening.rules import SEMANTICS, Ask, NotPublishable, canonical, for_everybody, standing_ids, tally
 from service.screening.tables import Profile, Screening
 
 SYSTEM = "system"
@@ -48,7 +48,10 @@ def publish_dataset(dataset_id: str, *, by: str = SYSTEM) -> Published:
         views.build_public_view(dataset_id, found.columns)
     profile_dataset(dataset_id)
     with db.writing() as session:
-        catalogue.mark_published(session, dataset_id, by=by, now=clock.now(session))
+        now = clock.now(session)
+        names = tuple(column.name for column in datasets.columns(session, dataset_id))
+        verdicts = actions.column_verdicts(session, Ask(dataset_id, names), now=now)
+        catalogue.mark_published(session, dataset_id, by=by, now=now, tally=tally(verdicts.values()))
     return found
 
 

@@ -1,5 +1,6 @@
 """What is judged: a request becomes a facts document, and a verdict is read for people and for columns.  Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -293,6 +294,25 @@ def own_rules(alone: Mapping[str, Any], without: Mapping[str, Any]) -> list[dict
     """Return the rules that a column brings: those of the verdict on it alone which the empty request does not have."""
     there = {(rule["id"], rule["state"]) for rule in without["rules"]}
     return [rule for rule in standing_out(alone) if (rule["id"], rule["state"]) not in there]
+
+
+def column_shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said of one column before anybody has applied.
+
+    Nobody knows yet who will ask and for what, so nearly every rule about that is open.  `outcome` is what holds for
+    everybody, `depends` whether it may become stricter; an unclassified column stays as it was judged.
+    """
+    certain = strictest(rule["outcome"] for rule in verdict["own"] if rule["state"] == "hit")
+    unclassified = any(str(key).startswith("columns.") for key in verdict["missing"])
+    outcome = verdict["own_outcome"] if unclassified else certain
+    depends = outcome != "prohibit" and any(rule["state"] == "unknown" for rule in verdict["own"])
+    return {"outcome": outcome, "rules": verdict["own"], "depends": depends}
+
+
+def tally(verdicts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many columns have each word of CHIPS before anybody has applied."""
+    shown = map(column_shown, verdicts)
+    return dict(Counter(chip(column["outcome"], column["rules"]) for column in shown))
 
 
 def chip(outcome: str, rules: Iterable[Mapping[str, Any]] | None = None) -> str:
