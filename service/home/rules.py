@@ -7,7 +7,7 @@ from typing import Any
 
 from service.base.beijing import BEIJING
 from service.base.errors import Refusal
-from service.screening.rules import strictest
+from service.screening.rules import column_shown as column_shown
 
 Works = Callable[[date], bool]
 
@@ -19,19 +19,6 @@ def working_days_before(now: datetime, days: int, *, works: Works) -> datetime:
         day -= timedelta(days=1)
         left -= works(day)
     return datetime.combine(day, time.min, BEIJING).astimezone(UTC)
-
-
-def column_shown(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a dataset's page says of one column before anybody has applied.
-
-    Nobody knows yet who will ask and for what, so nearly every rule about that is open.  `outcome` is what holds for
-    everybody, `depends` whether it may become stricter; an unclassified column stays as it was judged.
-    """
-    certain = strictest(rule["outcome"] for rule in verdict["own"] if rule["state"] == "hit")
-    unclassified = any(str(key).startswith("columns.") for key in verdict["missing"])
-    outcome = verdict["own_outcome"] if unclassified else certain
-    depends = outcome != "prohibit" and any(rule["state"] == "unknown" for rule in verdict["own"])
-    return {"outcome": outcome, "rules": verdict["own"], "depends": depends}
 
 
 def refusals_by_clause(verdicts: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
