@@ -172,9 +172,11 @@ def _judge_rule(rule: Rule, list_id: str | None, facts: Facts) -> RuleVerdict | 
     """Return what the rule says of these facts; None when it certainly does not apply."""
     id = LEVEL_DEFAULT_ID if list_id is None else rule.id
     found = applies(rule, facts)
+    if found.truth is False:
+        return None
     lifted = [(but.id, matches(but.when, facts)) for but in rule.unless]
     exempting = next((but for but, exception in lifted if exception.truth), None)
-    if found.truth is False or (exempting and found.truth is None):
+    if exempting and found.truth is None:
         return None
     if exempting:
         return RuleVerdict(id, list_id, "exempt", rule.outcome, rule, found.evidence, exception=exempting)

@@ -49,13 +49,20 @@ def _evidence(parts: Iterable[Found]) -> tuple[str, ...]:
 def applies(rule: Rule, facts: Facts) -> Found:
     """Return whether the rule's `when`, and any block of its `when_any`, hold; exceptions are not looked at."""
     blocks = [matches(rule.when, facts)] if rule.when else []
-    if rule.when_any:
+    if rule.when_any and FALSE not in blocks:
         blocks.append(either([matches(block, facts) for block in rule.when_any]))
     return both(blocks)
 
 
 def matches(when: When, facts: Facts) -> Found:
-    return both([_clause(key, match, facts) for key, match in when.clauses])
+    """Return whether every clause holds; those after a false one are not looked at."""
+    parts = []
+    for key, match in when.clauses:
+        part = _clause(key, match, facts)
+        if part.truth is False:
+            return FALSE
+        parts.append(part)
+    return both(parts)
 
 
 def _clause(key: str, match: SetMatch | NumMatch | bool, facts: Facts) -> Found:
@@ -150,6 +157,8 @@ _folded = lru_cache(maxsize=4096)(fold)
 
 def _match_set(match: SetMatch, values: Values) -> Found:
     parts: list[Found] = []
+    if not values.pairs and not values.missing and match.none_of is None:
+        return FALSE
     if match.any_of is not None:
         parts.append(either([_one_word(word, values) for word in match.any_of]))
     if match.all_of is not None:
