@@ -32,8 +32,17 @@ from service.policy.rules.vocabulary import AXES
 
 
 def judge_now(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the verdict on `facts` by the lists in use, those in force on the facts' own date."""
-    return _judge(facts, policy.current().lists)
+    """Return the verdict on `facts` by the lists in use, those in force on the facts' own date.
+
+    A verdict depends on nothing else, and a page asks for the same ones again and again: they are remembered.  What is
+    returned is shared; nobody changes the inside of a verdict.
+    """
+    return {**_remembered(policy.current(), json.dumps(facts, sort_keys=True))}
+
+
+@lru_cache(maxsize=2048)
+def _remembered(policies: policy.Policies, facts: str) -> dict[str, Any]:
+    return _judge(json.loads(facts), policies.lists)
 
 
 def judge_by(facts: Mapping[str, Any], bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

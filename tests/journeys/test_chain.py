@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from service.base import clock
-from tests.journeys import applying
+from tests.journeys import applying, deciding
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("journeys")]
 # Each language has a firm of its own, so that the journeys do not meet.
@@ -33,15 +33,12 @@ def test_a_prohibited_column_is_contested_and_refused_with_its_clause(enter, lan
     number = applying.submit(applicant)
 
     steward = enter("transport-1")
-    steward.go("/inbox")
-    steward.page.get_by_role("link", name=number).click()
-    steward.look()
+    deciding.open_case(steward, number)
     assert applying.TEXTS[language]["objection"] in steward.text
     assert CLAUSE in steward.page.input_value("#reason")
-    steward.press("同意")
+    assert steward.page.locator('input[name="verb"][value="approve"]').is_disabled()
     assert steward.says("判定结果为禁止提供，或缺少的事实可能导致禁止提供，不能同意")
-    assert CLAUSE in steward.page.input_value("#reason"), "what was typed is kept"
-    steward.press("决定不予开放")
+    deciding.choose(steward, "refuse")
     assert steward.says("不予开放")
 
     applicant.follow("查看申请进度")
@@ -53,8 +50,8 @@ def test_from_the_form_to_the_bytes_and_a_suspension(enter, language, site):
     asked = [*site.demo["tour"]["columns"], "lot_name"]
     case, number = _apply(enter(login), asked)
     kept = [name for name in asked if name != "exit_time"]
-    _decide(enter("transport-1"), number, "同意")
-    _decide(enter("authority-1"), number, "部分开放", drop="exit_time", ends_on=_day(100))
+    deciding.decide(enter("transport-1"), number, "approve")
+    deciding.decide(enter("authority-1"), number, "narrow", drop="exit_time", ends_on=_day(100))
 
     manager = enter(manager_login)
     manager.go(f"{case}/agreement")
@@ -63,7 +60,7 @@ def test_from_the_form_to_the_bytes_and_a_suspension(enter, language, site):
     manager.press("签署协议")
     grant = manager.path
     assert grant.startswith("/grants/") and manager.says("有效")
-    assert "exit_time" not in manager.page.locator("dl").inner_text()
+    assert "exit_time" not in manager.page.locator("#granted").inner_text()
     manager.go("/grants")
     manager.page.locator(f'a[href="{grant}"]').click()
     manager.look()
@@ -92,6 +89,7 @@ def test_the_form_works_without_javascript(enter, language, site):
     number = applying.submit(applicant)
     applicant.follow("查看申请进度")
     assert number in applicant.text
+    applicant.page.locator("summary", has_text=applicant.word("撤回这份申请")).click()
     applicant.press("撤回申请")
     assert applicant.says("已撤回")
 
@@ -104,19 +102,6 @@ def _apply(applicant, columns) -> tuple[str, str]:
     return case, applying.submit(applicant)
 
 
-def _decide(officer, number, verb, *, drop="", ends_on="") -> None:
-    officer.go("/inbox")
-    officer.page.get_by_role("link", name=number).click()
-    officer.look()
-    if drop:
-        officer.page.uncheck(f'input[name="columns"][value="{drop}"]')
-    if ends_on:
-        officer.page.fill("#ends_on", ends_on)
-    officer.page.fill("#reason", "用途明确，范围与用途相当。" if officer.language == "zh" else "The purpose is plain.")
-    officer.press(verb)
-    assert officer.page.locator(".govuk-error-summary").count() == 0, officer.text
-
-
 def _register_system(manager) -> tuple[str, str]:
     """Make a client on the grant's page that is open; its secret is shown once.  Return secret and client."""
     manager.follow("登记取数系统")
@@ -125,7 +110,7 @@ def _register_system(manager) -> tuple[str, str]:
     secret = manager.page.locator("#client-secret").inner_text()
     client = manager.page.locator("dd code").first.inner_text()
     assert secret.startswith("qts_") and client.startswith("c-")
-    manager.follow("回到数据使用授权")
+    manager.follow("我已保存，回到数据使用授权")
     assert secret not in manager.page.content() and client in manager.text
     return secret, client
 

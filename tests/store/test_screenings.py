@@ -1,5 +1,7 @@
 """Screenings are kept whole, and come out the same when they are judged again."""
 
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 
@@ -51,6 +53,18 @@ def test_a_preview_keeps_nothing():
         actions.preview(session, ASK, now=NOW)
     with db.reading() as session:
         assert not store.screenings(session)
+
+
+def test_a_verdict_of_other_lists_is_never_remembered():
+    with db.reading() as session:
+        before = actions.preview(session, ASK, now=NOW).verdict
+        again = actions.preview(session, ASK, now=NOW).verdict
+        policy.use(replace(cases.policies(), lists=()))
+        without = actions.preview(session, ASK, now=NOW).verdict
+        policy.use(cases.policies())
+        after = actions.preview(session, ASK, now=NOW).verdict
+    assert without["lists"] == [] and before["lists"]
+    assert canonical(before) == canonical(again) == canonical(after)
 
 
 def test_an_unknown_dataset_or_unit_is_not_found():

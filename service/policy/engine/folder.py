@@ -29,9 +29,9 @@ REASON_BLANKS = frozenset({"column", "clause", "remedy", "days"})
 REMEDY_BLANKS = frozenset({"authority", "reconsideration_body"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policies:
-    """Everything under policies/, read strictly.  Papers are keyed by their id."""
+    """Everything under policies/, read strictly.  Papers are keyed by their id.  Two readings are never the same."""
 
     vocabulary: Vocabulary
     lists: tuple[NegativeList, ...]
