@@ -117,8 +117,13 @@ def draft(**changes: Any) -> dict[str, Any]:
     return whole | changes
 
 
-def drafted(session: Session, by: str = "applicant", now: datetime = NOW, **changes: Any) -> Application:
-    return actions.create_draft(session, dataset_id=DATASET, by=ACTORS[by], now=now, draft=draft(**changes))
+def drafted(
+    session: Session, by: str = "applicant", now: datetime = NOW, *, dataset_id: str = DATASET,
+    bundle_id: str | None = None, **changes: Any,
+) -> Application:  # fmt: skip
+    return actions.create_draft(
+        session, dataset_id=dataset_id, by=ACTORS[by], now=now, draft=draft(**changes), bundle_id=bundle_id
+    )
 
 
 def submitted(session: Session, by: str = "applicant", now: datetime = NOW, **changes: Any) -> Application:

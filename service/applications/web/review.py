@@ -94,7 +94,7 @@ def page_of(
     """Return the review for who decides on the case now, the case for everybody else who may see it."""
     dataset = catalogue.dataset(session, application.dataset_id)
     if not may_decide_now(session, application, dataset, caller()):
-        return case_page(session, application, dataset, typed, refusal)
+        return case_page(session, application, dataset, typed or batch or {}, refusal)
     return _review_page(session, application, dataset, typed, errors, refusal, batch or {})
 
 
