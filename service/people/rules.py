@@ -213,3 +213,21 @@ def network_of(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+# ---- browsers --------------------------------------------------------------------------------------------------------
+
+# The first that a browser names of itself; the later ones claim to be the earlier ones too.
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("MicroMessenger", "WeChat"), ("Firefox", "Firefox"),
+             ("HeadlessChrome", "Chrome"), ("Chrome", "Chrome"), ("Version", "Safari"))  # fmt: skip
+_SYSTEMS = (("Windows", "Windows"), ("HarmonyOS", "HarmonyOS"), ("Android", "Android"), ("iPhone", "iOS"),
+            ("iPad", "iPadOS"), ("Mac OS X", "macOS"), ("Linux", "Linux"))  # fmt: skip
+
+
+def browser_of(agent: str) -> str:
+    """Return a browser as its user would call it ("Chrome 156, Linux"); what it says of itself when we know it not."""
+    found = next((match for name, _word in _BROWSERS if (match := re.search(rf"\b({name})/(\d+)", agent))), None)
+    system = next((word for name, word in _SYSTEMS if name in agent), "")
+    if found is None:
+        return agent
+    return ", ".join(filter(None, (f"{dict(_BROWSERS)[found[1]]} {found[2]}", system)))

@@ -12,7 +12,7 @@ from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import gettext
 from service.people import actions, engine, store
 from service.people.forms import NameForm, PasswordForm, explain
-from service.people.rules import ROLE_NAMES, password_fault
+from service.people.rules import ROLE_NAMES, browser_of, password_fault
 from service.people.web.login import fresh_login
 from service.people.web.session import pages
 
@@ -92,6 +92,6 @@ def _page(values: dict[str, Any], errors: dict[str, str], status: int = 200) -> 
         sessions = store.live_sessions(session, who.person_id, now=who.now)
     roles = [gettext(ROLE_NAMES[role]) for role in sorted(who.roles)]
     return http.page(
-        "people/account.html", status, person=person, unit=unit, roles=roles, sessions=sessions, values=values,
-        errors=errors, fresh=fresh_login("/account"),
+        "people/account.html", status, person=person, unit=unit, roles=roles, values=values, errors=errors,
+        sessions=[(one, browser_of(one.agent or "")) for one in sessions], fresh=fresh_login("/account"),
     )  # fmt: skip

@@ -115,6 +115,7 @@ def _unit_page(
         shown = {
             "unit": own,
             "uscc": store.claimed_uscc(session, own),
+            "confirmation": store.confirmation(session, own.id),
             "verified": store.verified(session, own.id),
             "persons": persons,
             "roles": store.roles_by_person(session, [person.id for person in persons]),
