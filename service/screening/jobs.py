@@ -84,9 +84,10 @@ def _too_few(session: Session, before: Profile, version: DatasetVersion, terms: 
 
 
 def profile_missing(*, limit: int = 10) -> int:
-    """Measure published datasets whose newest version has not been; return how many."""
+    """Measure published datasets whose newest version has not been since the lists changed; return how many."""
     with db.reading() as session:
-        wanted = store.unmeasured(session, limit=limit)
+        since = store.lists_changed_at(session, now=clock.now(session))
+        wanted = store.unmeasured(session, since=since, limit=limit)
     for dataset_id in wanted:
         profile_dataset(dataset_id)
     return len(wanted)

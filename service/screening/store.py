@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, literal
+from sqlalchemy import and_, func, literal, or_
 
+from service.base.beijing import end_of_day
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
@@ -138,8 +139,17 @@ def keep_profile(session: Session, row: Profile) -> None:
     session.merge(row)
 
 
-def unmeasured(session: Session, *, limit: int) -> list[str]:
-    """Return published datasets whose newest version has no profile."""
+def lists_changed_at(session: Session, *, now: datetime) -> datetime | None:
+    """Return the last moment until `now` at which a list was published or came into force; None without lists."""
+    found = session.exec(select(ListEdition)).all()
+    moments = [max(each.published_at, end_of_day(each.effective_from - timedelta(days=1))) for each in found]
+    return max((moment for moment in moments if moment <= now), default=None)
+
+
+def unmeasured(session: Session, *, since: datetime | None, limit: int) -> list[str]:
+    """Return published datasets whose newest version has no profile, or none made after `since`."""
+    unmade = col(Profile.number).is_(None)
+    wanted = unmade if since is None else or_(unmade, col(Profile.at) < since)
     newest = (
         select(DatasetVersion.dataset_id, func.max(col(DatasetVersion.number)).label("number"))
         .group_by(col(DatasetVersion.dataset_id))
@@ -150,7 +160,7 @@ def unmeasured(session: Session, *, limit: int) -> list[str]:
         select(Dataset.id)
         .join(newest, newest.c.dataset_id == col(Dataset.id))
         .outerjoin(Profile, there)
-        .where(Dataset.state == DatasetState.PUBLISHED, col(Profile.number).is_(None))
+        .where(Dataset.state == DatasetState.PUBLISHED, wanted)
         .order_by(col(Dataset.id))
         .limit(limit)
     )

@@ -17,6 +17,7 @@ from service.catalogue.tables import DatasetColumn
 from service.people import actions as people
 from service.policy import engine as policy
 from service.screening import actions, jobs, store
+from service.screening.tables import Profile
 from tests import cases
 
 PLANTED = {"plate": "浙Z99999", "place": "独一无二路", "speed": 987_654.0, "lane": 7_777_777, "day": "1871-03-18"}
@@ -191,6 +192,17 @@ def test_a_version_without_a_profile_gets_one_by_the_job(stored):
     with db.writing() as session:
         session.delete(kept())
     assert kept() is None
+    assert jobs.profile_missing() == 1
+    assert kept().body["smallest"] >= 10
+    assert jobs.profile_missing() == 0
+
+
+def test_what_was_measured_before_a_list_changed_is_measured_again(stored):
+    with db.writing() as session:
+        row = session.get(Profile, ("parking-records", 1))
+        row.at, row.body = row.at - timedelta(days=400), {"smallest": 5, "columns": {}}
+        session.add(row)
+        session.flush()
     assert jobs.profile_missing() == 1
     assert kept().body["smallest"] >= 10
     assert jobs.profile_missing() == 0
