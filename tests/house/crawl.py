@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -36,6 +37,7 @@ class Page:
     path: str
     status: int
     lang: str
+    text: str = ""
     pieces: list[Piece] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
 
@@ -112,19 +114,26 @@ def log_in(site: Running, role: str | None, language: str) -> requests.Session:
     return browser
 
 
-def walk(site: Running, browser: requests.Session, start: tuple[str, ...] = ("/",)) -> Iterator[Page]:
-    """Yield every page that links lead to, each path once; one example of each shape of page is enough."""
-    waiting, seen = list(start), set()
-    while waiting and len(seen) < MAX_PAGES:
+def walk(
+    site: Running,
+    browser: requests.Session,
+    start: tuple[str, ...] = ("/",),
+    shape_of: Callable[[str], str] | None = None,
+    most: int = 1,
+) -> Iterator[Page]:
+    """Yield every page that links lead to, each path once; `most` examples of each shape of page are enough."""
+    waiting, asked, seen = list(start), set[str](), Counter[str]()
+    while waiting and seen.total() < MAX_PAGES:
         path = waiting.pop(0)
-        shape = _shape(path)
-        if shape in seen:
+        shape = (shape_of or _shape)(path)
+        if path in asked or seen[shape] >= most:
             continue
-        seen.add(shape)
+        asked.add(path)
+        seen[shape] += 1
         answer = browser.get(site.base_url + path, timeout=60)
         if not answer.headers.get("Content-Type", "").startswith("text/html"):
             continue
-        page = Page(path, answer.status_code, "")
+        page = Page(path, answer.status_code, "", answer.text)
         Reader(page).feed(answer.text)
         yield page
         waiting += [target for link in page.links if (target := _local(path, link))]
@@ -139,5 +148,9 @@ def _shape(path: str) -> str:
 
 def _local(path: str, link: str) -> str:
     target = urlsplit(urljoin(path, link))
-    skipped = target.scheme or target.netloc or target.path.startswith(("/language/", "/api/", "/static/", "/logout"))
+    skipped = (
+        target.scheme
+        or target.netloc
+        or target.path.startswith(("/language/", "/theme/", "/api/", "/static/", "/logout"))
+    )
     return "" if skipped or not target.path else target.path + (f"?{target.query}" if target.query else "")

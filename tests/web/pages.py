@@ -1,0 +1,87 @@
+"""The pages of the demo that the web suite looks at: two of each kind, by each role, in each language."""
+
+import gzip
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import requests
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map
+
+from tests.house.crawl import Page, log_in, walk
+from tests.running import Running
+
+LANGUAGES = {"zh": "zh-CN", "en": "en"}
+ROLES = ("visitor", "applicant", "manager", "steward", "authority")
+# A page that says to a role just what it says to the one before is looked at once.
+BEFORE = {"applicant": "visitor", "manager": "applicant", "steward": "visitor", "authority": "steward"}
+EACH = 2  # examples of each kind of page that shows one thing of many: a dataset that is open and one that is not
+TURNED = {"cursor", "sort", "page"}  # names of a query that only turn the leaves of a list
+# Where the walk begins: what no link leads to is named here too.
+START = (
+    "/", "/datasets/parking-records", "/datasets/exchange-rates", "/datasets?q=停车", "/datasets?q=qqqq", "/login",
+    "/units/new", "/nothing/here",
+)  # fmt: skip
+CHARTS = "echarts"  # what draws charts is not counted: the table beside each is there without it
+BRINGS = re.compile(r'<(?:link rel="stylesheet" href|script src)="([^"]+)"')
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who looks at pages: a role of the demo in a language."""
+
+    role: str
+    language: str
+
+    def __str__(self) -> str:
+        return f"{self.role}-{self.language}"
+
+    def enter(self, site: Running) -> requests.Session:
+        return log_in(site, None if self.role == "visitor" else self.role, LANGUAGES[self.language])
+
+
+READERS = tuple(Reader(role, language) for language in LANGUAGES for role in ROLES)
+
+
+def pages_of(site: Running, reader: Reader, routes: Map) -> list[Page]:
+    """Return the pages that `reader` comes to, by the demo's own links."""
+    return list(walk(site, reader.enter(site), START, kinds(routes), EACH))
+
+
+def said(page: Page) -> str:
+    """Return what a page says to its reader, without the head and the foot that all pages share."""
+    return page.text.partition("<main")[2].partition("</main>")[0]
+
+
+def kinds(routes: Map) -> Callable[[str], str]:
+    """Return a function that names a path's kind: the view that answers it and the names of its query."""
+    bound = routes.bind("127.0.0.1")
+
+    def kind(path: str) -> str:
+        parts = urlsplit(path)
+        names = sorted(set(re.findall(r"(?:^|&)([^=&]+)=", parts.query)) - TURNED)
+        try:
+            endpoint, _values = bound.match(parts.path, method="GET")
+        except HTTPException:
+            return "nothing"
+        return f"{endpoint}?{'&'.join(names)}"
+
+    return kind
+
+
+def name_of(page: Page) -> str:
+    """Return a page's path as the name of a file."""
+    return re.sub(r"[^\w=]+", "_", page.path, flags=re.ASCII).strip("_") or "home"
+
+
+def weight(site: Running, browser: requests.Session, page: Page) -> int:
+    """Return the bytes of a first load, compressed: the page, its stylesheets and its scripts."""
+    texts = [page.text.encode()]
+    texts += [
+        browser.get(site.base_url + path, timeout=30).content
+        for path in dict.fromkeys(BRINGS.findall(page.text))
+        if CHARTS not in path
+    ]
+    return sum(len(gzip.compress(text, 9)) for text in texts)

@@ -1,0 +1,102 @@
+"""Every page of the demo as its readers see it: nothing axe or html-validate objects to, and light enough to carry."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+from playwright.sync_api import Page as Tab
+
+from tests.house.scan import ROOT
+from tests.running import Running
+from tests.web import tools
+from tests.web.pages import LANGUAGES, READERS, Reader, name_of, weight
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+SHOTS = Path(os.environ.get("QIANTANG_SHOTS") or ROOT / "var" / "shots")
+WIDTHS = (390, 1280)
+HEIGHT = 900
+TALLEST = 8000  # px of a picture
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN = """async (only) => {
+  const found = await axe.run(document, { runOnly: only, resultTypes: ["violations"], preload: false });
+  return found.violations.flatMap((rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")}`));
+}"""
+OPEN = "() => { for (const box of document.querySelectorAll('main details')) box.open = true; }"
+TALL = "() => document.documentElement.scrollHeight"
+WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+WIDEST = """() => [...document.querySelectorAll("body *")]
+  .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1).slice(0, 3)
+  .map((one) => `${one.tagName} ${one.className} ${one.textContent.trim().slice(0, 30)}`)"""
+LIMIT = 120_000  # bytes of a first load, compressed, without charts
+
+each_reader = pytest.mark.parametrize("reader", READERS, ids=str)
+
+
+@each_reader
+def test_no_page_has_a_fault_that_axe_knows(site, browser, pages, reader):
+    faults: list[str] = []
+    with entered(site, browser, reader) as tab:
+        for page in pages(reader):
+            tab.goto(page.path)
+            shoot(tab, reader, name_of(page))
+            faults += [f"{page.path}: {fault}" for fault in looked_at(tab)]
+    assert not faults, "\n".join(faults)
+
+
+def test_no_page_breaks_a_rule_of_html(pages, tmp_path):
+    for reader in READERS:
+        for page in pages(reader):
+            (tmp_path / f"{reader}-{name_of(page)}.html").write_text(page.text, encoding="utf-8")
+    faults = tools.html_faults(tmp_path)
+    assert not faults, "\n".join(faults)
+
+
+@each_reader
+def test_no_page_weighs_more_than_120_kb_to_begin_with(site, pages, reader):
+    visitor = reader.enter(site)
+    heavy = {page.path: size for page in pages(reader) if (size := weight(site, visitor, page)) > LIMIT}
+    assert not heavy
+
+
+def looked_at(tab: Tab) -> list[str]:
+    """Return what axe finds on the open page: all rules in the light, contrast in the dark, at both widths."""
+    tab.evaluate(tools.axe())
+    tab.evaluate(OPEN)
+    faults: list[str] = []
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": HEIGHT})
+        for scheme, only in (("light", TAGS), ("dark", {"type": "rule", "values": ["color-contrast"]})):
+            tab.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            faults += [f"{width} {scheme}: {fault}" for fault in tab.evaluate(RUN, only)]
+        if (wide := tab.evaluate(WIDE)) > 0:
+            faults.append(f"{width}: {wide} px too wide: {tab.evaluate(WIDEST)}")
+    tab.emulate_media(color_scheme="light")
+    return faults
+
+
+def shoot(tab: Tab, reader: Reader, name: str) -> None:
+    """Keep a picture of the open page at each width; the window is as tall as the page, so that no bar floats."""
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": HEIGHT})
+        tab.set_viewport_size({"width": width, "height": min(max(tab.evaluate(TALL), HEIGHT), TALLEST)})
+        folder = SHOTS / f"{reader.language}-{width}"
+        folder.mkdir(parents=True, exist_ok=True)
+        tab.screenshot(path=folder / f"{reader.role}-{name}.jpg", type="jpeg", quality=70)
+
+
+@contextmanager
+def entered(site: Running, browser: Browser, reader: Reader) -> Iterator[Tab]:
+    """Open a tab of `reader`, logged in where they have a role."""
+    given: dict[str, Any] = {"base_url": site.base_url, "locale": LANGUAGES[reader.language]}
+    context = browser.new_context(**given)
+    cookies = reader.enter(site).cookies
+    context.add_cookies([{"name": one.name, "value": one.value or "", "url": site.base_url} for one in cookies])
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
