@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from service.applications.forms import DecisionForm, NewDraft, SeenForm, SignBody
 from service.base.roles import Role
-from service.grants.forms import SuspensionForm
+from service.grants.forms import HandbackForm, SuspensionForm
 from service.screening.forms import ScreeningForm
 
 # What each POST of the API takes; None is "no body".  A test holds this table against the routes.
@@ -22,6 +22,7 @@ BODIES: dict[str, type[BaseModel] | None] = {
     "applications_api.sign": SignBody,
     "grants_api.suspend": SuspensionForm,
     "grants_api.confirm": None,
+    "grants_api.hand_back": HandbackForm,
     "screening_api.screen": ScreeningForm,
     "oauth_api.token": None,
 }

@@ -137,6 +137,23 @@ def refuse(results, *reasons) -> None:
         assert "Traceback" not in complaint
 
 
+def test_a_grant_that_was_given_back_ends_every_script_and_its_link_says_why(world, paged, site, tmp_path):
+    folder = take(site, tmp_path / "mine", world.grant)
+    assert run(folder, world.secret)["curl.sh"][0] == 0
+    manager = enter(site, "lake-manager")
+    page = f"{site.base_url}/grants/{world.grant}"
+    given_back = manager.post(f"{page}/handback", data={"reason": "项目提前结束"}, allow_redirects=False)
+    assert (given_back.status_code, given_back.headers["Location"]) == (303, f"/grants/{world.grant}")
+    results = run(folder, world.secret)
+    refuse(results, "数据使用授权已交还", f"{site.base_url}/requests/")
+    for name, (_code, _out, complaint) in results.items():
+        link = complaint.strip().splitlines()[-1]
+        told = enter(site, "lake-apply").get(link)
+        assert told.status_code == 200, (name, link)
+        assert "grant-returned" in told.text and "重试没有用" in told.text
+        assert enter(site, "tide-manager").get(link).status_code == 404
+
+
 def test_a_script_tells_each_reason_in_the_language_of_its_page(world, site, tmp_path):
     folder = take(site, tmp_path / "english", world.grant, "en-GB")
     for name in SCRIPTS:
@@ -145,7 +162,7 @@ def test_a_script_tells_each_reason_in_the_language_of_its_page(world, site, tmp
         ["/bin/sh", "curl.sh"], cwd=folder, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False
     )
     assert missing.returncode != 0 and "QIANTANG_CLIENT_SECRET" in missing.stderr
-    refuse(run(folder, "qts_wrong"), "invalid_client")
+    refuse(run(folder, "qts_wrong"), "invalid_client", f"{site.base_url}/requests/")
     suspend(site, world.grant)
     refuse(run(folder, world.secret), "suspended", f"{site.base_url}/applications/new?dataset=parking-records")
     running.stop(site.process)

@@ -119,3 +119,18 @@ def test_an_ipv6_customer_counts_as_one_address(address, network):
 def test_every_kind_and_role_has_a_name_and_every_kind_its_roles():
     assert set(rules.KIND_NAMES) == set(rules.UnitKind) == set(rules.ROLES_OF_KIND)
     assert set(rules.ROLE_NAMES) == set().union(*rules.ROLES_OF_KIND.values())
+
+
+@pytest.mark.parametrize(
+    ("agent", "said"),
+    [
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 "
+         "Safari/537.36 Edg/131.0.0.0", "Edge 131, Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 "
+         "Safari/605.1.15", "Safari 18, macOS"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", "Firefox 133, Linux"),
+        ("curl/8.5.0", "curl/8.5.0"), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_browser_is_called_as_its_user_would(agent, said):
+    assert rules.browser_of(agent) == said

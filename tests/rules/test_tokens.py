@@ -108,3 +108,22 @@ def test_a_token_lives_an_hour_and_never_past_the_first_end():
 def test_a_secret_is_kept_under_the_pepper_only():
     assert rules.secret_digest("qts_x", b"one") != rules.secret_digest("qts_x", b"two")
     assert rules.same(rules.secret_digest("qts_x", b"one"), rules.secret_digest("qts_x", b"one"))
+
+
+# ---- what is shown and what is kept ----------------------------------------------------------------------------------
+
+
+@given(st.text(alphabet="abimport #\"'\\\n$f=", max_size=80), st.sampled_from(["a.py", "a.sh"]))
+def test_a_highlighted_script_is_still_the_script(script, name):
+    assert "".join(text for _kind, text in rules.highlighted(script, name)) == script
+
+
+def test_a_hash_inside_a_string_begins_no_comment():
+    pieces = rules.highlighted('x = "#1"  # one\n', "a.py")
+    assert ("text", '"#1"') in pieces and ("comment", "# one") in pieces
+
+
+def test_only_what_we_know_is_kept_of_a_refusal():
+    facts = {"columns": "plate", "end": "2026-11-30", "apply": "/x", "known": "a, b", "retry_after": 5}
+    assert rules.told("column-not-granted", facts) == {"columns": "plate", "end": "2026-11-30", "retry_after": "5"}
+    assert rules.told("unknown-column", facts) == {"end": "2026-11-30", "retry_after": "5"}
