@@ -101,7 +101,7 @@ def suggestions(session: Session, query: Asked) -> list[Candidate]:
     """Return the few datasets whose titles hold what somebody has typed so far, or sound like it."""
     if not query.demanded:
         return []
-    sounds = words.spelt(query)
+    sounds = words.spelt(query, least=2)
     demanded = words.in_title(query)
     found = store.matching(session, [(demanded, *sounds)] if sounds else demanded)
     kept = [one for one in found if not sounds or _sounds_so(one, query) or query.latin in one.title]
@@ -257,11 +257,10 @@ def score(one: Candidate, query: Asked) -> int:
     for title in one.title.split("\n"):
         if title == text or title.partition("(")[0].strip() == text:
             points += 8000
-        elif title.startswith(text):
-            points += 3000
         elif text in title:
-            points += 2000
-    points += 300 * sum(f" {word} " in one.words for word in query.words)
+            points += 1500 if title.startswith(text) else 1000
+    whole = sum(f" {word} " in one.words for word in query.words)
+    points += 2000 * (whole == len(query.words)) + 300 * whole
     points += 150 * sum(run in one.title for run in query.runs)
     if query.latin and one.initials.startswith(query.latin):
         points += 1000

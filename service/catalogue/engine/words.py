@@ -26,7 +26,7 @@ Query = str | list["Query"] | tuple["Query", ...]
 _RUN = re.compile(r"[\u3400-\u9fff]+|[a-z0-9]+")
 LONGEST = 32
 SORTED = 120  # letters of a title that order it
-LEAST_PINYIN = 2
+LEAST_PINYIN = 3  # letters; two are the initials of far too much
 FEWEST, MOST = 2, 4  # initials of a word that may be typed with words left out between
 
 
@@ -65,7 +65,7 @@ class Indexed:
 
 def folded(text: str) -> str:
     """Return a text as the index has it: full width, traditional and capital letters made equal."""
-    return simplified(unicodedata.normalize("NFKC", text)).casefold()
+    return simplified(unicodedata.normalize("NFKC", text)).casefold().replace("计画", "计划").replace("规画", "规划")
 
 
 def index(title_zh: str, title_en: str, rest: Iterable[str], facets: Mapping[str, Iterable[str]]) -> Indexed:
@@ -116,10 +116,10 @@ def as_words(query: Asked) -> Query:
     return [f"={word}" for word in query.words]
 
 
-def spelt(query: Asked) -> Query | None:
-    """Return a query of Latin letters read as pinyin or its initials; None when it cannot be that."""
+def spelt(query: Asked, *, least: int = LEAST_PINYIN) -> Query | None:
+    """Return a query of at least `least` Latin letters read as pinyin or its initials; None when it cannot be that."""
     letters = query.latin
-    if len(letters) < LEAST_PINYIN or len(letters) > LONGEST:
+    if len(letters) < least or len(letters) > LONGEST:
         return None
     skipping: list[Query] = [[f"+{part}" for part in parts] for parts in _parted(letters)]
     return (f"~{letters}*", f"^{letters}*", *skipping)
