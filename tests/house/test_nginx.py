@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -20,10 +21,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from service.base import clock
+from service.base.errors import TooLarge, TooMany, Unavailable
+from service.base.http import Broken
 from tests import running
 from tests.house.scan import ROOT
 
@@ -42,10 +45,11 @@ class Proxy:
     plain_port: int
     certificate: Path
     calls: list[Request]
+    upstream: BaseWSGIServer
 
-    def get(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    def get(self, path: str, data: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         trust = ssl.create_default_context(cafile=str(self.certificate))
-        request = urllib.request.Request(f"https://localhost:{self.port}{path}", headers=headers)
+        request = urllib.request.Request(f"https://localhost:{self.port}{path}", data=data, headers=headers)
         try:
             with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
                 return answer.status, dict(answer.headers), answer.read()
@@ -85,7 +89,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     assert checked.returncode == 0, checked.stderr
     server = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     running.await_port(tls, server)
-    yield Proxy(tls, plain, tmp_path / "certificate.pem", calls)
+    yield Proxy(tls, plain, tmp_path / "certificate.pem", calls, upstream)
     server.send_signal(signal.SIGTERM)
     server.wait(timeout=10)
     upstream.shutdown()
@@ -125,6 +129,44 @@ def test_the_application_hears_the_caller_s_address_and_not_what_the_caller_clai
     assert proxy.calls[-1].headers["X-Forwarded-Proto"] == "https"
 
 
+@pytest.mark.parametrize("path", ["/datasets", "/api/v1/datasets"])
+def test_an_application_that_is_away_is_told_by_a_page_and_to_a_program_by_a_problem(proxy, path):
+    proxy.upstream.shutdown()
+    proxy.upstream.server_close()
+    status, headers, body = proxy.get(path)
+    assert (status, headers["Retry-After"]) == (503, "30")
+    if path.startswith("/api"):
+        assert headers["Content-Type"].startswith("application/problem+json")
+        assert json.loads(body)["code"] == "unavailable"
+    else:
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "服务暂时不可用" in body.decode() and "The service is away" in body.decode()
+        assert (headers["HX-Retarget"], headers["HX-Reselect"]) == ("#qt-said", "#qt-said-words")
+        assert proxy.get("/_style/errors.css")[:1] == (200,)
+
+
+def test_a_body_that_is_too_large_is_told_the_limit(proxy):
+    status, headers, body = proxy.get("/applications", data=b"x" * (3 << 20))
+    assert status == 413 and "2 MB" in body.decode()
+    assert "Retry-After" not in headers
+
+
+def test_the_applications_own_refusals_pass_as_they_are(proxy):
+    status, headers, body = proxy.get("/refused")
+    assert (status, body.decode()) == (503, "its own words")
+    assert headers["Retry-After"] == "7" and "HX-Retarget" not in headers
+
+
+@pytest.mark.parametrize("status", [413, 429, 500, 503])
+def test_every_page_of_nginx_speaks_both_languages_and_every_problem_names_its_refusal(status):
+    folder = ROOT / "deploy" / "errors"
+    page = (folder / f"{status}.html").read_text(encoding="utf-8")
+    told = json.loads((folder / f"{status}.json").read_text(encoding="utf-8"))
+    assert '<html lang="zh-CN">' in page and 'lang="en"' in page and "style=" not in page and "<script" not in page
+    kind = next(kind for kind in (TooLarge, TooMany, Broken, Unavailable) if kind.status == status)
+    assert (told["code"], told["title"], told["status"]) == (kind.code, kind.title, status)
+
+
 def test_plain_http_is_sent_to_https(proxy):
     with socket.create_connection(("127.0.0.1", proxy.plain_port), timeout=5) as plain:
         plain.sendall(b"GET /datasets?q=1 HTTP/1.0\r\n\r\n")
@@ -151,6 +193,8 @@ def _application(calls: list[Request]):
     @Request.application
     def answer(request: Request) -> Response:
         calls.append(request)
+        if request.path == "/refused":
+            return Response("its own words", 503, {"Retry-After": "7"})
         who = request.headers.get("Authorization", "nobody")
         found = Response(f"rows of {who}", content_type="text/csv; charset=utf-8")
         found.headers.update(APP_HEADERS)
@@ -169,6 +213,7 @@ def _configuration(folder: Path, *, upstream: int, tls: int, plain: int) -> Path
         "127.0.0.1:8000;": f"127.0.0.1:{upstream};",
         "/etc/qiantang/tls/": f"{folder}/",
         "/var/lib/qiantang/public/": f"{folder}/public/",
+        "/etc/qiantang/errors/": f"{ROOT}/deploy/errors/",
         "/var/log/nginx/qiantang-": f"{folder}/",
         "/run/qiantang-nginx.pid": f"{folder}/nginx.pid",
         "data.example.org": "localhost",
