@@ -8,7 +8,7 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page
 
 from service.base.i18n import english
 from tests.house.crawl import Page as Said
@@ -85,12 +85,22 @@ class Visit:
 
     def look(self) -> None:
         """Look at the page that has opened, as the screen shows it."""
-        self.page.wait_for_load_state()
-        if (wide := self.page.evaluate(TOO_WIDE)) > 0:
+        if (wide := self._too_wide()) > 0:
             self.faults.append(f"{self.path} ({self.language}): {wide} px too wide for a {self.screen}")
         said = Said(self.path, 200, "")
         Reader(said).feed(self.page.content())
         self.faults += [f"{self.path} ({self.language}): {text}" for text in strangers(said, self.names)]
+
+    def _too_wide(self) -> int:
+        """Return by how many pixels the page scrolls sideways; a page that is just being left is waited for."""
+        for _ in range(5):
+            self.page.wait_for_load_state()
+            try:
+                return int(self.page.evaluate(TOO_WIDE))
+            except Error as fault:
+                if "navigation" not in str(fault):
+                    raise
+        raise TimeoutError(f"{self.path} does not come to rest")
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not REFUSED.match(message.text):
