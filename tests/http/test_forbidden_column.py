@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from service.applications.rules import StepName
 from service.base.errors import Refusal
 from service.data import rules as data_rules
 from service.grants.engine import footer
@@ -191,7 +192,9 @@ def addresses(world, case):
         "dataset_id": names(world, "dataset"), "grant_id": names(world, '"grant"'),
         "id": names(world, "application"), "unit_id": names(world, "unit"), "notice_id": ["1"],
         "event_id": names(world, "event")[:3], "domain": ["transport", "common", "tourism"], "code": ["en", "zh"],
-        "filename": ["plain.css"], "name": [*SCRIPTS, *data_rules.FILES],
+        "filename": ["plain.css"], "name": [*SCRIPTS, *data_rules.FILES, "applicant", "developer", "dark"],
+        "step": list(StepName), "edition": ["2026-1"], "request_id": [*refused_requests(world), "1"],
+        "number": [number for (number,) in world.found("select number from application where number is not null")],
     }  # fmt: skip
     assert case in filled["id"]
     for rule in sorted(world.app.url_map.iter_rules(), key=str):
@@ -201,6 +204,10 @@ def addresses(world, case):
                 yield str(rule.build(dict(zip(blanks, values, strict=True)))[1])  # type: ignore[index]
     yield from ("/applications/new?dataset=parking-records", "/datasets?q=号牌", "/audit/events?kind=grant:issue")
     yield from (f"/problems/{kind.code}" for kind in itertools.islice(kinds_of(Refusal), 5))
+
+
+def refused_requests(world):
+    return [id for (id,) in world.found("select id from refused_request order by id")]
 
 
 def data_addresses(world):
