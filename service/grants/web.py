@@ -16,9 +16,26 @@ from service.grants import actions, store
 from service.grants.forms import HandbackForm, LiftingForm, SuspensionForm
 from service.grants.tables import Grant
 from service.notices import jobs as outbox
+from service.people import store as people
 from service.policy import engine as policy
 
 pages = Blueprint("grants", __name__)
+
+
+@pages.get("/grants/<grant_id>/suspension")
+@requires(*OFFICERS)
+def ask_suspension(grant_id: str) -> ResponseReturnValue:
+    """Say what suspending does, before it is done."""
+    with db.reading() as session:
+        return _oversight_page(session, "grants/suspension.html", grant_id, {})
+
+
+@pages.get("/grants/<grant_id>/suspension/lifting")
+@requires(*OFFICERS)
+def ask_lifting(grant_id: str) -> ResponseReturnValue:
+    """Say what lifting a suspension does, before it is done."""
+    with db.reading() as session:
+        return _oversight_page(session, "grants/lifting.html", grant_id, {})
 
 
 @pages.post("/grants/<grant_id>/suspension")
@@ -104,7 +121,19 @@ def _own(session: Session, grant_id: str) -> Grant:
 
 
 def _again(template: str, grant_id: str, values: dict[str, Any], fault: Invalid) -> Response:
-    """Show a form that did not hold again, with what was typed; for a grant that the caller may oversee."""
+    """Show a form that did not hold again, with what was typed."""
     with db.reading() as session:
-        actions.overseen(session, grant_id, caller().person_id)
-    return http.page(template, status=422, grant_id=grant_id, values=values, errors=errors_by_field(fault))
+        return _oversight_page(session, template, grant_id, values, errors_by_field(fault))
+
+
+def _oversight_page(
+    session: Session, template: str, grant_id: str, values: dict[str, Any], errors: dict[str, str] | None = None
+) -> Response:
+    """Return a form on a grant that the caller may oversee, with what it would bring about."""
+    grant = actions.overseen(session, grant_id, caller().person_id)
+    return http.page(
+        template, status=422 if errors else 200, grant=grant, values=values, errors=errors or {},
+        dataset=catalogue.dataset(session, grant.dataset_id), unit=people.unit(session, grant.unit_id),
+        suspension=store.open_suspension(session, grant_id), last_day=last_day(grant.ends_at),
+        standing=str(actions.standing_of(session, grant, now=clock.now(session))),
+    )  # fmt: skip

@@ -178,6 +178,21 @@ def test_the_end_bites_by_the_clock_with_no_job_running(machine, grant):
 # ---- pages ----------------------------------------------------------------------------------------------------------
 
 
+def test_suspending_and_lifting_say_what_they_bring_about_before_they_are_done(person, grant):
+    steward = person("steward")
+    page = steward.get(f"/grants/{grant.id}/suspension").text
+    for text in ("下一次取数就会被拒绝", "须在一个工作日内由第二人确认", "暂停不是撤销"):
+        assert text in page
+    assert "没有在暂停中" in steward.get(f"/grants/{grant.id}/suspension/lifting").text
+    steward.post(f"/grants/{grant.id}/suspension", data={"cause": "收到投诉，先行核查"})
+    assert "已在暂停中" in steward.get(f"/grants/{grant.id}/suspension").text
+    page = steward.get(f"/grants/{grant.id}/suspension/lifting").text
+    for text in ("收到投诉，先行核查", "暂停的日子不补"):
+        assert text in page
+    assert person("outsider").get(f"/grants/{grant.id}/suspension").status_code == 404
+    assert person("manager").get(f"/grants/{grant.id}/suspension").status_code == 403
+
+
 def test_a_suspension_on_the_page_from_cause_to_lifting(person, grant):
     steward, reviewer = person("steward"), person("reviewer")
     page = f"/grants/{grant.id}"
