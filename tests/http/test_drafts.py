@@ -1,11 +1,13 @@
 """The applicant's form page by page: saved as typed, judged as typed, checked, submitted; alone and for several."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from service.applications import store
+from service.applications import actions, store
+from service.applications.rules import StepName
 from service.base import clock, db
 from service.screening import actions as screening
 from tests import cases, steps
@@ -253,6 +255,16 @@ def test_what_was_changed_after_it_was_checked_is_not_submitted_unseen(firm, col
     assert "别人" in page.text and kept(id).state == "draft"
 
 
+def test_the_same_request_again_leads_to_the_first(firm):
+    ids = [begun(firm), begun(firm)]
+    for id in ids:
+        steps.fill(firm, id, typed())
+        answer = firm.post(f"/applications/{id}/submission", data={"version": 0})
+    assert (answer.status_code, answer.headers["Qiantang-Problem"]) == (409, "duplicate")
+    assert "尚未办结" in answer.text and f'href="/applications/{ids[0]}"' in answer.text
+    assert kept(ids[1]).state == "draft" and "更改" in answer.text
+
+
 def test_a_returned_case_is_mended_on_the_same_pages(world, firm):
     id = begun(firm)
     steps.fill(firm, id, typed())
@@ -318,6 +330,21 @@ def test_a_dataset_taken_off_the_form_takes_its_draft_with_it(firm, colleague):
     steps.fill(firm, second, typed())
     assert firm.post(f"/applications/{second}/submission", data={"version": 0}).status_code == 303
     assert firm.post(f"/applications/{second}/removal").status_code == 409, "what was submitted stays"
+
+
+def test_both_persons_of_a_unit_can_save_a_form_for_two_at_the_same_time(firm):
+    """The drafts of a form are locked in one order, so that two savings wait for each other and neither is lost."""
+    first, second = both(firm)
+
+    def save(id, name):
+        with db.writing() as session:
+            now = clock.now(session)
+            actions.save_step(session, id, StepName.MEMBERS, {"members": name}, by=cases.ACTORS["applicant"], now=now)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: save((first, second)[n % 2], f"第{n}人"), range(12)))
+    assert kept(first).draft["members"] == kept(second).draft["members"]
+    assert (kept(first).draft_revision, kept(second).draft_revision) == (13, 12), "and one for making the bundle"
 
 
 def test_another_unit_can_neither_add_to_a_form_nor_take_from_it(world, firm):

@@ -18,7 +18,7 @@ from service.base import clock, db, http
 from service.base.access import FIRM, caller, requires
 from service.base.beijing import BEIJING, day_of
 from service.base.db import Session
-from service.base.errors import Changed, Invalid, NotFound, Refusal, WrongState
+from service.base.errors import Changed, Duplicate, Invalid, NotFound, Refusal, WrongState
 from service.base.forms import errors_by_field, form_data, parse
 from service.base.i18n import N_, format_time, gettext
 from service.catalogue import store as catalogue
@@ -135,7 +135,7 @@ def submit(id: str) -> ResponseReturnValue:
         with db.writing() as session:
             now = clock.now(session)
             actions.submit_form(session, id, by=caller(), now=now, version=form.version, seen=form.seen)
-    except (Invalid, Changed) as refusal:
+    except (Invalid, Changed, Duplicate) as refusal:
         with db.reading() as session:
             return _check(session, _editable(session, id), refusal=refusal)
     return http.see_other(f"/applications/{id}/receipt")
@@ -279,11 +279,20 @@ def _check(session: Session, application: Application, *, refusal: Refusal | Non
         faults=_faults(whole),
         attempted=attempted,
         refusal=refusal,
-        changed=refusal if isinstance(refusal, Changed) else None,
+        changed=isinstance(refusal, Changed),
+        duplicate=_first(session, refusal) if isinstance(refusal, Duplicate) else None,
         seen=actions.standing([part.application for part in whole.parts]),
         verified=people.verified(session, application.unit_id),
         saved_at=_saved_at(application, now=now),
     )
+
+
+def _first(session: Session, refusal: Duplicate) -> dict[str, Any]:
+    """Return the open case that asks the same, and its dataset; the refusal goes on when that case has just ended."""
+    if not refusal.facts["application"]:
+        raise refusal
+    found = store.application(session, str(refusal.facts["application"]))
+    return {"application": found, "dataset": catalogue.dataset(session, found.dataset_id)}
 
 
 def _faults(whole: Sheet) -> list[dict[str, Any]]:
