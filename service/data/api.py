@@ -37,7 +37,7 @@ def refuse(refusal: Refusal) -> BaseResponse:
         oauth.remember(refused)
         return answer
     answer.content_length = answer.calculate_content_length() or 0
-    answer.response = oauth.afterwards(answer.iter_encoded(), lambda: oauth.remember(refused))
+    answer.response = oauth.Afterwards(answer.iter_encoded(), lambda: oauth.remember(refused))
     return answer
 
 

@@ -32,7 +32,7 @@ def _remember(answer: Response) -> None:
         proved=g.get("token_proved", False),
     )  # fmt: skip
     answer.content_length = answer.calculate_content_length() or 0
-    answer.response = gate.afterwards(answer.iter_encoded(), lambda: gate.remember(refused))
+    answer.response = gate.Afterwards(answer.iter_encoded(), lambda: gate.remember(refused))
 
 
 @api.get("/.well-known/oauth-authorization-server")

@@ -30,12 +30,31 @@ class Refused:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def afterwards(body: Iterable[bytes], act: Callable[[], None]) -> Iterator[bytes]:
-    """Yield a body, then act; also when the reader leaves."""
-    try:
-        yield from body
-    finally:
-        act()
+class Afterwards:
+    """A body, and an act once it has been read to its end or closed, as when the reader leaves.
+
+    No generator: one that nobody closes would act when it is thrown away, which may be inside a transaction of the
+    same thread, and wait there for itself.
+    """
+
+    def __init__(self, body: Iterable[bytes], act: Callable[[], None]) -> None:
+        self._body, self._act = iter(body), act
+        self._done = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._body)
+        except StopIteration:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if not self._done:
+            self._done = True
+            self._act()
 
 
 def remember(refused: Refused) -> None:
