@@ -1,7 +1,7 @@
 """The number plate leaves by no door: every address asked by every account and client, every released byte read.
 
-What must not appear are the values themselves, collected from the raw data: number plates of the car parks and the road
-cameras, tail numbers of the flights.
+What must not appear are the values themselves, collected from the raw data: number plates of the car parks, the road
+cameras and the ordered rides, tail numbers of the flights.
 """
 
 import csv
@@ -25,10 +25,13 @@ from tests.world import basic_header
 PLATE = re.compile(r"[一-鿿][A-Z]·?[A-Z][0-9]{4}")
 PLATE_BYTES = re.compile(rb"[\xe4-\xe9][\x80-\xbf]{2}[A-Z](?:\xc2\xb7)?[A-Z][0-9]{4}")
 TAIL = re.compile(r"[A-Z0-9]{4,7}")
-HIDDEN = {"parking-records": "plate", "passing-records": "plate", "flights": "tailnum"}
+HIDDEN = {
+    "parking-records": "plate", "passing-records": "plate", "ride-hailing-orders": "plate", "flights": "tailnum",
+}  # fmt: skip
+PLATED = [name for name, column in HIDDEN.items() if column == "plate"]
 ACCOUNTS = (
     "tide-apply", "tide-manager", "lake-apply", "lake-manager", "transport-1", "transport-2", "health-1", "authority-1",
-    "authority-2", "auditor-1", "operator-1",
+    "authority-2", "auditor-1", "operator-1", "cloud-manager",
 )  # fmt: skip
 CLIENTS = ("client", "client by Basic", "client of another firm")
 TOUR = ["lot_id", "entry_time", "exit_time", "duration_min", "vehicle_type"]
@@ -40,7 +43,7 @@ class Searched:
     """The values that must not be found, and the search for them."""
 
     def __init__(self, world) -> None:
-        self.plates = {plain(value) for name in ("parking-records", "passing-records") for value in raw(world, name)}
+        self.plates = {plain(value) for name in PLATED for value in raw(world, name)}
         self.tails = raw(world, "flights")
         assert len(self.plates) > 8_000 and len(self.tails) > 4_000
         assert all(PLATE.fullmatch(plate) for plate in self.plates)
