@@ -45,6 +45,21 @@ FORM_WORDS = {
     "incidents_note": N_("安全事件说明"),
     "members": N_("接触数据的人员"),
 }
+# What a person is asked for where nothing was given.
+LACKS = {
+    "purpose": N_("选一个用途类别"),
+    "statement": N_("写一句：用这些数据做什么，给谁用"),
+    "delivery": N_("选一种提供方式"),
+    "ends_on": N_("写明用到哪一天"),
+    "cross_border": N_("说明数据是否出境、是否供境外访问"),
+    "onward_sharing": N_("说明是否向他人提供"),
+    "security_officer": N_("写明由谁负责数据安全"),
+    "mlps": N_("选择备案的级别，没有备案选“未备案”"),
+    "storage": N_("写明数据放在哪里"),
+    "incidents": N_("说明近三年是否发生过安全事件"),
+    "incidents_note": N_("写明是什么事件、怎样处理的"),
+    "members": N_("写下会接触数据的人，每行一人"),
+}
 LONGEST_OBJECTION, LONGEST_MEMBER, LONGEST_AREA = 1000, 40, 60
 MOST_MEMBERS, MOST_AREAS = 100, 200
 
@@ -280,6 +295,9 @@ class _Reader:
     def fault(self, field: str, message: str, *, missing: bool = False) -> None:
         self.faults.append(Fault(field, message, missing))
 
+    def lacks(self, field: str) -> None:
+        self.fault(field, gettext(LACKS[field]), missing=True)
+
     def typed(self, field: str) -> str:
         return str(self.draft.get(field) or "").strip()
 
@@ -305,7 +323,7 @@ class _Reader:
     def text(self, field: str, *, required: bool = True, shortest: int = 1) -> str:
         typed = self.typed(field)
         if not typed and required:
-            self.fault(field, gettext("请填写此项"), missing=True)
+            self.lacks(field)
         elif typed and len(typed) < shortest:
             self.fault(field, gettext("至少 %(min_length)s 个字", min_length=shortest))
         if len(typed) > LONGEST[field]:
@@ -315,7 +333,7 @@ class _Reader:
     def word(self, field: str, words: Iterable[str]) -> str:
         typed = self.typed(field)
         if not typed:
-            self.fault(field, gettext("请选择"), missing=True)
+            self.lacks(field)
         elif typed not in words:
             self.fault(field, gettext("不在可选范围内"))
         return typed
@@ -327,7 +345,7 @@ class _Reader:
         parts = (part.strip() for part in re.split(r"[\n,，、;；]", self.typed(field)))
         entries = tuple(dict.fromkeys(part for part in parts if part))
         if not entries and required:
-            self.fault(field, gettext("请填写此项"), missing=True)
+            self.lacks(field)
         if any(len(entry) > longest for entry in entries):
             self.fault(field, gettext("每一项不得超过 %(max_length)s 个字", max_length=longest))
         if len(entries) > most:
@@ -338,7 +356,7 @@ class _Reader:
         typed = self.typed(field)
         if not typed:
             if required:
-                self.fault(field, gettext("请填写此项"), missing=True)
+                self.lacks(field)
             return None
         if (day := as_day(typed)) is None:
             self.fault(field, gettext("日期格式应为 YYYY-MM-DD"))
