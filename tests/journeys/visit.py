@@ -22,7 +22,7 @@ everywhere = pytest.mark.parametrize("setting", EVERYWHERE, ids="-".join, indire
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # The browser reports every refusal that a journey provokes on purpose; each of those is asserted where it is provoked.
-REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (403|404|409|422)")
+REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (401|403|404|409|422)")
 
 
 class Visit:

@@ -18,6 +18,7 @@ ROLES = ("visitor", "applicant", "manager", "steward", "authority")
 # A page that says to a role just what it says to the one before is looked at once.
 BEFORE = {"applicant": "visitor", "manager": "applicant", "steward": "visitor", "authority": "steward"}
 EACH = 2  # examples of each kind of page that shows one thing of many: a dataset that is open and one that is not
+TOLD_APART = ("step", "name")  # parts of an address that name a page and not one thing of many
 TURNED = {"cursor", "sort", "page"}  # names of a query that only turn the leaves of a list
 # Where the walk begins: what no link leads to is named here too.
 START = (
@@ -47,7 +48,16 @@ READERS = tuple(Reader(role, language) for language in LANGUAGES for role in ROL
 
 def pages_of(site: Running, reader: Reader, routes: Map) -> list[Page]:
     """Return the pages that `reader` comes to, by the demo's own links."""
-    return list(walk(site, reader.enter(site), START, kinds(routes), EACH))
+    browser = reader.enter(site)
+    begun = (draft_of(site, browser),) if reader.role == "applicant" else ()
+    return list(walk(site, browser, (*begun, *START), kinds(routes), EACH))
+
+
+def draft_of(site: Running, browser: requests.Session) -> str:
+    """Return the path of a form that an applicant has just begun."""
+    begun = browser.post(f"{site.base_url}/applications", data={"dataset": "parking-records"}, timeout=60)
+    assert begun.status_code == 200, begun.status_code
+    return urlsplit(begun.url).path
 
 
 def said(page: Page) -> str:
@@ -63,10 +73,11 @@ def kinds(routes: Map) -> Callable[[str], str]:
         parts = urlsplit(path)
         names = sorted(set(re.findall(r"(?:^|&)([^=&]+)=", parts.query)) - TURNED)
         try:
-            endpoint, _values = bound.match(parts.path, method="GET")
+            endpoint, values = bound.match(parts.path, method="GET")
         except HTTPException:
             return "nothing"
-        return f"{endpoint}?{'&'.join(names)}"
+        shown = [str(values[name]) for name in TOLD_APART if name in values]
+        return f"{endpoint} {' '.join(shown)}?{'&'.join(names)}"
 
     return kind
 

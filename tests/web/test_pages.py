@@ -48,6 +48,18 @@ def test_no_page_has_a_fault_that_axe_knows(site, browser, pages, reader):
     assert not faults, "\n".join(faults)
 
 
+def test_a_form_that_comes_back_with_its_faults_has_none_that_axe_knows(site, browser):
+    faults: list[str] = []
+    for language in LANGUAGES:
+        with entered(site, browser, Reader("visitor", language)) as tab:
+            for path in ("/login", "/units/new"):
+                tab.goto(path)
+                tab.locator(f'main form[action="{path.removesuffix("/new")}"] button.govuk-button').first.click()
+                assert tab.locator(".govuk-error-summary").count() == 1
+                faults += [f"{path}: {fault}" for fault in looked_at(tab)]
+    assert not faults, "\n".join(faults)
+
+
 def test_no_page_breaks_a_rule_of_html(pages, tmp_path):
     for reader in READERS:
         for page in pages(reader):
