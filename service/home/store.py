@@ -61,14 +61,18 @@ def unconfirmed_suspensions(session: Session) -> list[tuple[Granted, Suspension]
     return [(Granted(grant, unit, dataset), suspension) for grant, unit, dataset, suspension in rows]
 
 
-def refusal_verdicts(session: Session) -> list[dict[str, Any]]:
-    """Return the verdict that each refusal was taken on, for the register's statistics."""
-    rows = session.exec(
+def refusals(session: Session, *, limit: int) -> tuple[int, list[dict[str, Any]]]:
+    """Return how many refusals there are, and the verdicts that the newest `limit` of them were taken on."""
+    refused = Decision.verb == "refuse"
+    total = session.exec(select(func.count()).select_from(Decision).where(refused)).one()
+    newest = session.exec(
         select(Screening.verdict)
         .join(Decision, col(Decision.screening_id) == Screening.id)
-        .where(Decision.verb == "refuse")
+        .where(refused)
+        .order_by(col(Decision.id).desc())
+        .limit(limit)
     ).all()
-    return [dict(verdict) for verdict in rows]
+    return int(total), [dict(verdict) for verdict in newest]
 
 
 def editions(session: Session, digests: Sequence[str]) -> list[str]:

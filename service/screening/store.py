@@ -111,10 +111,11 @@ def screenings_of_live_grants(session: Session, *, now: datetime) -> list[tuple[
     return [(grant, row) for grant, row in pairs if row is not None]
 
 
-def editions(session: Session) -> Sequence[ListEdition]:
-    """Return all published editions: domain by domain, the newest edition first."""
+def editions(session: Session, domain: str = "") -> Sequence[ListEdition]:
+    """Return the published editions, of one domain or of all: domain by domain, the newest edition first."""
     newest = col(ListEdition.effective_from).desc()
-    return session.exec(select(ListEdition).order_by(col(ListEdition.domain), newest, ListEdition.digest)).all()
+    asked = select(ListEdition).order_by(col(ListEdition.domain), newest, ListEdition.digest)
+    return session.exec(asked.where(ListEdition.domain == domain) if domain else asked).all()
 
 
 def bodies(session: Session, digests: Collection[str]) -> dict[str, dict[str, object]]:

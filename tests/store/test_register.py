@@ -135,3 +135,13 @@ def test_the_datasets_that_a_rule_hits_are_those_published_under_that_edition():
         session.get(Dataset, DATASET).state = "draft"
         session.flush()
         assert screenings.published_hits(session, lists["transport"]) == {}
+
+
+def test_refusals_are_all_counted_and_the_newest_are_looked_at():
+    with db.writing() as session:
+        for hours in (0, 1, 2):
+            now = NOW + timedelta(hours=hours)
+            case = cases.submitted(session, now=now)
+            cases.decided(session, case, "steward", "refuse", now=now)
+        total, verdicts = store.refusals(session, limit=2)
+    assert (total, len(verdicts)) == (3, 2)

@@ -28,6 +28,7 @@ from service.screening.rules import DOMAINS
 REGISTER_AFTER = 5  # working days that a unit has to mark trade secrets before its grant is shown (assumption)
 PAGE = 20
 FILE = 5000
+STATISTIC = 500  # refusals that the statistics by rule are taken from, newest first
 STATES = {"running": N_("期限内"), "over": N_("已结束")}
 FIELDS = (
     "number", "unit", "unit_en", "dataset", "dataset_title", "dataset_title_en", "purpose", "columns", "delivery",
@@ -46,12 +47,13 @@ def register() -> ResponseReturnValue:
         found = store.registered(session, asked, cutoff=since, now=now, limit=PAGE + 1)
         shown = found[:PAGE]
         entries, running, units = store.register_totals(session, cutoff=since, now=now)
-        verdicts = store.refusal_verdicts(session)
+        refused, verdicts = store.refusals(session, limit=STATISTIC)
         return http.page(
             "home/register.html",
             entries=[_entry(session, one, now=now) for one in shown], asked=asked, domains=DOMAINS, states=STATES,
             totals={"entries": entries, "running": running, "units": units},
-            refused=len(verdicts), refusals=[(id, n, _rule(id)) for id, n in rules.refusals_by_clause(verdicts)],
+            refused=refused, counted=len(verdicts),
+            refusals=[(id, count, _rule(id)) for id, count in rules.refusals_by_clause(verdicts)],
             next=_address(asked, before=shown[-1].grant.id) if len(found) > PAGE else "",
             head=audit.head(session),
         )  # fmt: skip

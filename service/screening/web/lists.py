@@ -121,7 +121,7 @@ def standing(edition: ListEdition, today: date) -> str:
 def _editions(session: Session, domain: str) -> list[ListEdition]:
     if domain not in DOMAINS:
         raise NotFound()
-    return [edition for edition in store.editions(session) if edition.domain == domain]
+    return list(store.editions(session, domain))
 
 
 def _one(editions: Sequence[ListEdition], name: str) -> ListEdition:
