@@ -70,12 +70,14 @@ def listed(session: Session, who: Actor) -> list[Application]:
 
 
 def past_with(session: Session, application: Application, source_unit_id: str) -> Sequence[Application]:
-    """Return the unit's other submitted cases for any dataset of that source unit, newest first."""
+    """Return the unit's earlier cases for any dataset of that source unit, newest first; those of one form are not."""
+    form = col(Application.bundle_id)
     return session.exec(
         select(Application)
         .join(Dataset, col(Dataset.id) == Application.dataset_id)
         .where(Application.unit_id == application.unit_id, Dataset.source_unit_id == source_unit_id)
         .where(Application.id != application.id, col(Application.number).is_not(None))
+        .where(or_(form.is_(None), form != (application.bundle_id or "")))
         .order_by(col(Application.submitted_at).desc())
         .limit(10)
     ).all()
