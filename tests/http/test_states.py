@@ -72,9 +72,6 @@ def test_who_is_too_fast_is_told_how_long_to_wait(visitor, monkeypatch):
 
 
 def test_a_fault_of_ours_gives_its_number_and_says_what_is_safe(visitor, monkeypatch):
-    monkeypatch.setattr("service.catalogue.store.published", lambda *_args, **_more: 1 / 0)
-    page = visitor.get("/datasets/nothing-like-it")
-    assert page.status_code in (404, 500)
     monkeypatch.setattr("service.people.web.login.kept.opened", lambda *_args: 1 / 0)
     page = visitor.post("/login", data={})
     assert page.status_code == 500
