@@ -78,7 +78,8 @@ def decide(id: str) -> ResponseReturnValue:
     with db.reading() as session:
         visible(session, id, caller())  # a body is read only for a case that the caller may know of
     form = http.json_body(DecisionForm)
-    wish = actions.Wish(Verb(form.verb), form.reason, form.columns, form.ends_on)
+    days = (form.period_from, form.period_to)
+    wish = actions.Wish(Verb(form.verb), form.reason, form.columns, form.ends_on, *days)
     with db.writing() as session:
         now = clock.now(session)
         decision = actions.decide(session, id, wish, seen=form.version, shown=form.lists, by=caller(), now=now)

@@ -187,7 +187,7 @@ def remedy(body: str, body_en: str) -> dict[str, Any]:
     Which body reconsiders is for the legal office to say: until the block is signed off it stays general.
     """
     block = policy.current().remedies["default"]
-    above = {"zh": "有权的行政复议机关", "en": "the body competent for it"}
+    above = {"zh": "有权的行政复议机关", "en": "the competent body"}
     text = {
         "zh": fill(block.text, {"authority": body, "reconsideration_body": above["zh"]}, "zh"),
         "en": fill(block.text, {"authority": body_en, "reconsideration_body": above["en"]}, "en"),

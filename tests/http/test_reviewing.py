@@ -154,6 +154,19 @@ def test_the_days_of_data_can_be_shortened_and_never_widened(enter):
     assert (str(case.period_from), str(case.period_to)) == ("2026-01-01", "2026-03-31")
 
 
+def test_a_program_shortens_the_days_of_data_too(enter):
+    id = submitted()
+    body = {
+        "verb": "narrow",
+        "version": 1,
+        "reason": "只需一个季度",
+        "period_from": "2026-01-01",
+        "period_to": "2026-03-31",
+    }
+    assert enter("steward").post(f"/api/v1/applications/{id}/decisions", json=body).status_code == 201
+    assert str(found(id).period_to) == "2026-03-31"
+
+
 def test_a_decision_without_a_choice_is_refused_with_what_was_typed(enter):
     id, steward = submitted(), enter("steward")
     page = steward.get(f"/applications/{id}").text
