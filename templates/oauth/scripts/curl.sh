@@ -32,5 +32,5 @@ body=$(printf '%s' "$rows" | sed '$d')
 printf '%s\n' "$body"
 
 # The whole table as a file:
-# printf 'header = "Authorization: Bearer %s"\n' "$token" | curl -sS -K - -C - -OJ \
+# printf 'header = "Authorization: Bearer %s"\n' "$token" | curl -sS -K - -C - -o data.csv \
 #   "$base/api/v1/datasets/{{ dataset }}/files/data.csv?grant={{ grant }}"
