@@ -24,9 +24,9 @@ CHOICES = {"delivery": "api", "cross_border": "no", "onward_sharing": "no", "mlp
 
 
 def start(visit: Visit, dataset: str) -> None:
-    """Find the dataset by two characters and open an empty form for it."""
+    """Find the dataset by a word or two and open an empty form for it."""
     visit.go("/datasets")
-    visit.page.fill("#q", "停车")
+    visit.page.fill("#q", "停车" if visit.language == "zh" else "car park")
     visit.press("查找")
     visit.page.locator(f'main a[href="/datasets/{dataset}"]').click()
     visit.look()
