@@ -44,11 +44,10 @@ def _work(who: Visitor, number: int, contested: str, together: threading.Barrier
     answers = []
     for turn in range(ROUNDS):
         draft = make_draft(who, CHOICES[number // 2 * ROUNDS + turn])
-        kept = who.get(f"/api/v1/applications/{draft}").json["draft"]
         together.wait(timeout=60)
         for statement in ("第一稿说明。", "分析停车场分时段周转率，改进诱导。"):
-            form = {**DRAFT, "columns": kept["columns"], "ends_on": kept["ends_on"], "statement": statement}
-            answers.append(who.post(f"/applications/{draft}/draft", form=form).status)
+            form = {"purpose": DRAFT["purpose"], "statement": statement, "go": "next"}
+            answers.append(who.post(f"/applications/{draft}/draft/purpose", form=form).status)
         answers.append(_submit(who, draft))
     together.wait(timeout=60)
     return [*answers, _submit(who, contested)]

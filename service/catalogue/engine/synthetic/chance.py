@@ -39,6 +39,14 @@ class Chance:
         """Return one of `things`; `ends` are their running totals of weight."""
         return things[bisect(ends, self.below(ends[-1]))]
 
+    def low(self, limit: int) -> int:
+        """Return a whole number below `limit`, the smaller the likelier."""
+        return min(self.below(limit), self.below(limit))
+
+    def early(self, things: Sequence[T]) -> T:
+        """Return one of `things`, the earlier the likelier."""
+        return things[self.low(len(things))]
+
     def around(self, mean: float, spread: float) -> float:
         """Return a number within `spread` of `mean`, the nearer the likelier."""
         return mean + spread * (self._random.random() + self._random.random() - 1)

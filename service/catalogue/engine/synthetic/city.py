@@ -93,13 +93,13 @@ def fire_inspections(chance: Chance) -> Rows:
     for number in range(INSPECTIONS):
         street, district = chance.one(STREETS)
         day = FIRST_DAY - timedelta(days=chance.below(180))
-        what = chance.one(found)
+        what = found[-1 - chance.low(len(found))]
         result = "合格" if what == "未发现隐患" else chance.one(("责令改正", "责令改正", "行政处罚"))
         rows.append(
             (
                 f"SYNX{number:05d}",
                 day,
-                chance.one(kinds),
+                chance.early(kinds),
                 f"示例单位{chance.below(1_200):04d}",
                 district,
                 street,

@@ -33,7 +33,7 @@ def enterprise_penalties(chance: Chance) -> Rows:
     offices = ("市场监督管理局", "交通运输局", "消防救援机构", "生态环境局")
     rows = []
     for number in range(PENALTIES):
-        name, code, industry = firm(chance.below(2_400))
+        name, code, industry = firm(8 * chance.low(300) + chance.low(8))
         day = FIRST_DAY - timedelta(days=chance.below(720))
         contact = f"{chance.one(SURNAMES)}测{number % 1_000:03d}"
         decided = f"{chance.one(DISTRICTS)}{chance.one(offices)}（合成）"
@@ -44,7 +44,7 @@ def enterprise_penalties(chance: Chance) -> Rows:
                 code,
                 industry,
                 decided,
-                chance.one(causes),
+                chance.early(causes),
                 day,
                 500 * (1 + chance.below(80)),
                 contact,

@@ -42,9 +42,9 @@ def ride_hailing_orders(chance: Chance) -> Rows:
     rows = []
     for number in range(ORDERS):
         picked = moment_in(chance, 7, step=1)
-        km = round(1 + chance.below(240) / 10, 1)
+        km = round(1 + min(chance.low(300), chance.low(300)) / 10, 1)
         dropped = picked + timedelta(minutes=4 + int(km * (2 + chance.below(2))))
-        start, end = chance.below(len(DISTRICTS)), chance.below(len(DISTRICTS))
+        start, end = chance.low(len(DISTRICTS)), chance.low(len(DISTRICTS))
         driver = chance.below(1_500)
         rows.append(
             (
@@ -82,7 +82,7 @@ def charging_sessions(chance: Chance) -> Rows:
     """Sessions at invented charging stations; the account key is a stable pseudonym of nobody."""
     rows = []
     for number in range(SESSIONS):
-        station = chance.below(40)
+        station = chance.low(40)
         begun = moment_in(chance, 28, step=15)
         minutes = 15 * (1 + chance.below(10))
         power = chance.one(("直流快充", "直流快充", "交流慢充"))
@@ -154,14 +154,15 @@ def tourism_complaints(chance: Chance) -> Rows:
     kinds = ("导游服务", "住宿", "停车收费", "退改", "餐饮")
     rows = []
     for number in range(COMPLAINTS):
-        kind = chance.below(len(kinds))
+        kind = chance.low(len(kinds))
         taken = moment_in(chance, 60, step=15)
         who = f"{chance.one(SURNAMES)}测{number % 1_000:03d}"
         rows.append(
             (
-                f"SYNT{number:05d}", taken, kinds[kind], chance.one(DISTRICTS), f"示例旅行社{1 + chance.below(30):02d}",
-                who, f"100{chance.below(10**8):08d}", f"{texts[kind]}，要求处理。（合成）", 50 * chance.below(60),
-                1 + chance.below(15), chance.one(("已办结", "已办结", "办理中")),
+                f"SYNT{number:05d}", taken, kinds[kind], chance.early(DISTRICTS),
+                f"示例旅行社{1 + chance.below(30):02d}", who, f"100{chance.below(10**8):08d}",
+                f"{texts[kind]}，要求处理。（合成）", 50 * chance.below(60), 1 + chance.below(15),
+                chance.one(("已办结", "已办结", "办理中")),
             )
         )  # fmt: skip
     names = (

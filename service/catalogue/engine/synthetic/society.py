@@ -167,8 +167,8 @@ def hotline_requests(chance: Chance) -> Rows:
     )  # fmt: skip
     rows = []
     for number in range(CALLS):
-        kind, text = chance.one(kinds)
-        street, district = chance.one(STREETS)
+        kind, text = chance.early(kinds)
+        street, district = chance.early(STREETS)
         taken = moment_in(chance, 28, step=1)
         rows.append(
             (
