@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.base.forms import Form
@@ -198,6 +198,12 @@ class SearchForm(Form):
     has: Annotated[Among, _all_of(HAS)] = []
     sort: Literal["relevance", "newest", "title", "used"] | None = None
     cursor: Annotated[str, Field(max_length=400)] = ""
+
+    @field_validator(*FACETS, mode="before")
+    @classmethod
+    def filled(cls, values: object) -> object:
+        """Leave out what was given without a value: `?domain=` chooses nothing."""
+        return [value for value in values if value != ""] if isinstance(values, list) else values
 
     @property
     def chosen(self) -> dict[str, list[str]]:

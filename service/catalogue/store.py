@@ -1,5 +1,6 @@
 """The catalogue's SQL."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -107,34 +108,40 @@ class Candidate(NamedTuple):
     used: int
 
 
-_ENTRY = "e.number, e.dataset_id, e.title, e.words, e.initials, e.facets, e.sort_zh, e.sort_en, e.used"
-_ON_SQLITE = f"""
-SELECT {_ENTRY} FROM (SELECT rowid AS found FROM datasetfts
-    WHERE datasetfts MATCH :query AND rowid < :before ORDER BY rowid DESC LIMIT :limit)
-JOIN datasetentry e ON e.number = found ORDER BY e.number DESC"""
+_ON_SQLITE = """
+SELECT rowid FROM datasetfts WHERE datasetfts MATCH :query AND rowid < :before ORDER BY rowid DESC LIMIT :limit"""
 _ON_POSTGRESQL = """
-WITH c AS MATERIALIZED (SELECT number AS found FROM datasetterms
-    WHERE vector @@ CAST(:query AS tsquery) AND number < :before {order} LIMIT :limit)
-SELECT {entry} FROM c JOIN datasetentry e ON e.number = found ORDER BY e.number DESC"""
+SELECT number FROM datasetterms WHERE vector @@ CAST(:query AS tsquery) AND number < :before {order} LIMIT :limit"""
+_ENTRIES = f"SELECT {', '.join(Candidate._fields)} FROM datasetentry WHERE number "
+_OF_SQLITE = _ENTRIES + "IN (SELECT value FROM json_each(:numbers))"
+_OF_POSTGRESQL = _ENTRIES + "= ANY(CAST(:numbers AS integer[]))"
 _ESTIMATED = "EXPLAIN (FORMAT JSON) SELECT FROM datasetterms WHERE vector @@ CAST(:query AS tsquery)"
 LAST = 1 << 62
 
 
 def matching(
     session: Session, query: Query, *, limit: int = ENOUGH + 1, before: int = LAST, newest: bool = False
-) -> list[Candidate]:
-    """Return up to `limit` entries that answer a query, newest first.
+) -> list[int]:
+    """Return the numbers of up to `limit` entries that answer a query.
 
     When there are more than that, they are the newest if `newest` says so or the engine gives those for nothing.
     """
-    asked = {"before": before, "limit": limit}
+    asked: dict[str, Any] = {"before": before, "limit": limit}
     if session.get_bind().dialect.name == "sqlite":
-        rows = session.execute(text(_ON_SQLITE), asked | {"query": _matched(query, " AND ", " OR ", '"{}"', '"{}" *')})
+        asked["query"] = _matched(query, " AND ", " OR ", '"{}"', '"{}" *')
+        return list(session.execute(text(_ON_SQLITE), asked).scalars().all())
+    asked["query"] = written = _matched(query, " & ", " | ", "'{}'", "'{}':*")
+    order = "ORDER BY number DESC" if newest or _broad(session, written) else ""
+    return list(session.execute(text(_ON_POSTGRESQL.format(order=order)), asked).scalars().all())
+
+
+def entries(session: Session, numbers: Sequence[int]) -> list[Candidate]:
+    """Return the entries of these numbers, in no order."""
+    if session.get_bind().dialect.name == "sqlite":
+        rows = session.execute(text(_OF_SQLITE), {"numbers": json.dumps(numbers)})
     else:
-        written = _matched(query, " & ", " | ", "'{}'", "'{}':*")
-        order = "ORDER BY number DESC" if newest or _broad(session, written) else ""
-        rows = session.execute(text(_ON_POSTGRESQL.format(order=order, entry=_ENTRY)), asked | {"query": written})
-    return [Candidate(*row) for row in rows]
+        rows = session.execute(text(_OF_POSTGRESQL), {"numbers": list(numbers)})
+    return list(map(Candidate._make, rows.all()))
 
 
 def _broad(session: Session, written: str) -> bool:

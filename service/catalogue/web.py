@@ -25,32 +25,33 @@ pages = Blueprint("catalogue", __name__)
 
 PAGE = 20
 SHOWN = 6  # values of a facet before the rest is folded
+UNITS = 30  # source units offered, those with most datasets
 PATH = "/datasets"
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One value of a facet; `n` is None where nothing was counted."""
+    """One value of a facet: how many answers it has, and that number as it is shown ("412+" of capped answers)."""
 
     value: str
     title: str
     n: int
-    more: bool
+    count: str
     chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A facet with its values: those always in view, and those behind a fold, which is open when one is chosen."""
+    """A facet with its values; those from `cut` on stand behind a fold, which is open when one of them is chosen."""
 
     kind: str
     title: str
-    shown: Sequence[Option]
-    folded: Sequence[Option]
+    options: Sequence[Option]
+    cut: int
 
     @property
     def opened(self) -> bool:
-        return any(option.chosen for option in self.folded)
+        return any(option.chosen for option in self.options[self.cut :])
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def titles() -> dict[str, object]:
 def datasets() -> ResponseReturnValue:
     """List a page of the published datasets that answer the reader's words and choices."""
     try:
-        asked, errors = parse(SearchForm, search_data()), {}
+        asked, errors = parse(SearchForm, form_data(request.args, lists=SEARCH_LISTS)), {}
     except Invalid as fault:
         asked, errors = SearchForm(), errors_by_field(fault)
     query = words.asked(asked.q)
@@ -110,18 +111,13 @@ def suggestions() -> ResponseReturnValue:
     return http.json_answer({"suggestions": told})
 
 
-def search_data() -> dict[str, Any]:
-    """Return the request's parameters as the search form takes them; a value that was left empty is none."""
-    data = form_data(request.args, lists=SEARCH_LISTS)
-    return {name: [one for one in value if one] if name in SEARCH_LISTS else value for name, value in data.items()}
-
-
 def _list(session: Session, asked: SearchForm, query: Asked, page: Page, errors: Mapping[str, str]) -> dict[str, Any]:
     """Return what the page shows."""
     ids = [one.dataset_id for one in page.found]
     all_counts = store.counts(session)
     rows = store.cards(session, ids)
-    known = {*all_counts.get("unit", {}), *asked.unit, *(row.source_unit_id for row in rows)}
+    offered = _values("unit", all_counts.get("unit", {}), asked.unit)
+    known = {*offered, *(row.source_unit_id for row in rows)}
     units = people.units_by_id(session, known)
     names = {unit.id: pick({"zh": unit.name, "en": unit.name_en}) for unit in units.values()}
     return {
@@ -157,12 +153,13 @@ def _facet(
     names: Mapping[str, str],
 ) -> Facet:
     chosen = asked.chosen.get(kind, ())
+    least = "+" if counted.more else ""
     options = [
-        Option(value, title_of(kind, value, names), counted.values.get(value, 0), counted.more, value in chosen)
+        Option(value, title_of(kind, value, names), n := counted.values.get(value, 0), f"{n:,}{least}", value in chosen)
         for value in _values(kind, all_counts.get(kind, {}), chosen)
     ]
     cut = len(options) if len(options) <= SHOWN + 1 else SHOWN
-    return Facet(kind, gettext(rules.FACETS[kind]), options[:cut], options[cut:])
+    return Facet(kind, gettext(rules.FACETS[kind]), options, cut)
 
 
 def _values(kind: str, present: Mapping[str, int], chosen: Sequence[str]) -> list[str]:
@@ -176,7 +173,7 @@ def _values(kind: str, present: Mapping[str, int], chosen: Sequence[str]) -> lis
     there = [value for value, n in present.items() if n]
     ordered = {"cycle": rules.UPDATE_CYCLES, "data_domain": rules.DATA_DOMAINS}.get(kind)
     if ordered is None:
-        return list(dict.fromkeys([*there, *chosen]))
+        return list(dict.fromkeys([*there[:UNITS], *chosen]))
     return [value for value in ordered if value in {*there, *chosen}]
 
 

@@ -1,6 +1,8 @@
 """The list of datasets, its search, and the metadata for programs, through the real application."""
 
 import re
+from html import unescape
+from urllib.parse import unquote
 
 import pytest
 
@@ -77,7 +79,89 @@ def test_words_of_two_characters_and_choices_narrow_the_list(reader, query, expe
     assert answer["more"] is False
 
 
-@pytest.mark.parametrize("query", [f"q={'长' * 101}", "domain=weapons", "openness=secret"])
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("domain=finance&domain=transport", ["exchange-rates", "parking-records"]),
+        ("domain=finance&openness=restricted", []),
+        ("level=3&unit=transport-bureau", ["parking-records"]),
+        ("has=synthetic&has=data", ["exchange-rates", "hotel-checkins", "parking-records"]),
+        ("format=csv", ["exchange-rates", "parking-records"]),
+        ("q=tccjl", ["parking-records"]),
+        ("q=tingche", ["parking-records"]),
+        ("domain=&q=", ["exchange-rates", "hotel-checkins", "parking-records"]),
+    ],
+)
+def test_choices_of_several_facets_and_pinyin_narrow_the_list(reader, query, expected):
+    assert sorted(links(reader.get(f"/datasets?{query}"))) == expected
+    answer = reader.get(f"/api/v1/datasets?{query}").get_json()
+    assert sorted(one["id"] for one in answer["datasets"]) == expected
+    assert answer["total"] == len(expected)
+
+
+def test_every_choice_is_repeated_as_a_link_that_takes_it_back(reader):
+    page = reader.get("/datasets?q=合成&domain=transport&domain=tourism&openness=restricted").text
+    taken_back = re.search(r'<ul class="qt-applied".*?</ul>', page, re.DOTALL).group()
+    assert taken_back.count("去掉此筛选") == 3
+    addresses = [unquote(unescape(one)) for one in re.findall(r'href="([^"]*)"', taken_back)]
+    assert addresses == [
+        "/datasets?q=合成&domain=tourism&openness=restricted",
+        "/datasets?q=合成&domain=transport&openness=restricted",
+        "/datasets?q=合成&domain=transport&domain=tourism",
+        "/datasets?q=合成",
+    ]
+
+
+def test_a_facet_is_counted_without_its_own_choice_and_zero_stays(reader):
+    page = reader.get("/datasets?domain=finance").text
+    counts = dict(re.findall(r'name="domain" value="(\w+)"[^>]*><span>[^<]*</span><small>([^<]*)</small>', page))
+    assert counts["finance"] == counts["transport"] == counts["tourism"] == "1"
+    assert counts["education"] == counts["healthcare"] == "0"
+    facets = reader.get("/api/v1/datasets?domain=finance").get_json()["facets"]
+    assert facets["domain"] == {"at_least": False, "values": {"finance": 1, "tourism": 1, "transport": 1}}
+    assert facets["openness"]["values"] == {"unconditional": 1}
+
+
+def test_a_cursor_leads_through_the_list(reader):
+    first = reader.get("/api/v1/datasets?sort=title").get_json()
+    assert (first["next"], first["total"], first["total_is_least"]) == (None, 3, False)
+    assert [one["id"] for one in first["datasets"]] == ["exchange-rates", "hotel-checkins", "parking-records"]
+
+
+def test_suggestions_are_titles_with_their_source_units(reader):
+    answer = reader.get("/datasets/suggestions?q=tccj")
+    assert answer.get_json() == {
+        "suggestions": [{"id": "parking-records", "title": "停车场进出记录（合成数据）", "unit": "市交通运输局"}]
+    }
+    assert reader.get("/datasets/suggestions").get_json() == {"suggestions": []}
+    assert reader.get(f"/datasets/suggestions?q={'长' * 101}").status_code == 422
+    english = reader.get("/datasets/suggestions?q=park", headers={"Accept-Language": "en"}).get_json()
+    assert english["suggestions"][0]["title"] == "Car park entries and exits (synthetic)"
+
+
+def test_where_nothing_is_found_the_page_says_what_to_try(reader):
+    page = reader.get("/datasets?q=停车流水账&domain=finance").text
+    assert "没有数据集叫“停车流水账”" in page
+    assert '<a href="/datasets?q=%E5%81%9C%E8%BD%A6">停车</a>' in page
+    assert '<a href="/datasets/parking-records">停车场进出记录（合成数据）</a>' in page
+    page = reader.get("/datasets?q=停车&domain=finance").text
+    assert re.search(r'去掉筛选：<a href="/datasets\?q=[^"&]*">金融</a>', page)
+
+
+def test_the_letters_asked_for_are_marked_in_the_title(reader):
+    page = reader.get("/datasets?q=停車").text
+    assert "<mark>停车</mark>场" in page
+
+
+def test_an_empty_catalogue_says_how_it_is_filled(sqlite_app):
+    client = sqlite_app.test_client()
+    page = client.get("/datasets", headers={"Host": "127.0.0.1:8000", "Accept-Language": "zh-CN"})
+    assert "目录里还没有数据集" in page.text
+
+
+@pytest.mark.parametrize(
+    "query", [f"q={'长' * 101}", "domain=weapons", "openness=secret", "level=9", "sort=best", "has=gold"]
+)
 def test_a_search_that_does_not_hold_is_shown_again_with_what_was_typed(reader, query):
     page = reader.get(f"/datasets?{query}")
     assert page.status_code == 422

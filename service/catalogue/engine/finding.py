@@ -89,7 +89,8 @@ def nearest(session: Session, query: Asked) -> list[Candidate]:
     def shared(one: Candidate) -> float:
         return len({term for term in asked if term in one.title}) / (len(asked) + len(one.title) / 40)
 
-    return sorted(store.matching(session, [alike]), key=lambda one: (-shared(one), -one.number))[:NEAREST]
+    found = store.entries(session, store.matching(session, [alike]))
+    return sorted(found, key=lambda one: (-shared(one), -one.number))[:NEAREST]
 
 
 def known(session: Session, word: str) -> bool:
@@ -103,7 +104,7 @@ def suggestions(session: Session, query: Asked) -> list[Candidate]:
         return []
     sounds = words.spelt(query, least=2)
     demanded = words.in_title(query)
-    found = store.matching(session, [(demanded, *sounds)] if sounds else demanded)
+    found = store.entries(session, store.matching(session, [(demanded, *sounds)] if sounds else demanded))
     kept = [one for one in found if not sounds or _sounds_so(one, query) or query.latin in one.title]
     return _ordered(kept, query, "relevance", "zh")[:SUGGESTED]
 
@@ -128,21 +129,29 @@ def _searched(
     session: Session, query: Asked, demanded: Query, chosen: Chosen, sort: str, place: _Place | None, *, limit: int,
     lang: str, sounded: bool = False,
 ) -> Page:  # fmt: skip
-    held = store.matching(session, demanded) if demanded else None
-    if sounded and held:
-        held = [one for one in held if _sounds_so(one, query)]
-    if held is not None and len(held) <= ENOUGH:
+    numbers = store.matching(session, demanded) if demanded else []
+    if demanded and len(numbers) <= ENOUGH:
+        held = store.entries(session, numbers)
+        if sounded:
+            held = [one for one in held if _sounds_so(one, query)]
         found = [one for one in held if _fits(one, chosen)]
-        facets = {kind: _counted([one for one in held if _fits(one, chosen, but=kind)], kind) for kind in FACETS}
+        facets = _counted(found)
+        for kind in chosen:
+            facets[kind] = _counted([one for one in held if _fits(one, chosen, but=kind)])[kind]
         return _given(found, query, sort, place, facets, limit=limit, lang=lang, sounded=sounded)
-    asked = [demanded, *_choices(chosen)] if demanded else _choices(chosen)
-    found = store.matching(session, asked, newest=sort == "newest") if chosen or held is None else held
-    facets = _facets(session, demanded, chosen, found)
-    more = len(found) > ENOUGH
+    limits = _choices(chosen)
+    asked = [demanded, *limits] if demanded else limits
+    if limits:
+        numbers = store.matching(session, asked, newest=sort == "newest")
+    more = len(numbers) > ENOUGH
+    if more and sort == "relevance":
+        numbers = _better(session, query, chosen, numbers)
+    found = store.entries(session, numbers[:ENOUGH])
+    facets = _counted(found, more=more)
+    for kind in chosen:
+        facets[kind] = _without(session, demanded, chosen, kind)
     if more and sort == "newest":
         return _newest(session, asked, place, facets, limit=limit)
-    if more and sort == "relevance":
-        found = _better(session, query, chosen, found)
     return _given(found, query, sort, place, facets, limit=limit, lang=lang, sounded=sounded, more=more)
 
 
@@ -157,45 +166,37 @@ def _fits(one: Candidate, chosen: Chosen, but: str = "") -> bool:
     return all(kind == but or not set(values).isdisjoint(facets[kind]) for kind, values in chosen.items())
 
 
-def _counted(found: Sequence[Candidate], kind: str, *, more: bool = False) -> Counted:
-    counted: Counter[str] = Counter()
-    for text, n in Counter(one.facets for one in found).items():
-        for value in unpacked(text)[kind]:
-            counted[value] += n
-    return Counted(counted, more)
-
-
-def _facets(session: Session, demanded: Query, chosen: Chosen, found: Sequence[Candidate]) -> dict[str, Counted]:
-    """Count where the candidates are too many to filter them here: one more question for each facet chosen from."""
+def _counted(found: Sequence[Candidate], *, more: bool = False) -> dict[str, Counted]:
+    """Count the values of every facet: those that were kept together first, then taken apart."""
     facets = {}
-    for kind in FACETS:
-        if kind not in chosen:
-            facets[kind] = _counted(found[:ENOUGH], kind, more=len(found) > ENOUGH)
-            continue
-        rest = _choices({name: values for name, values in chosen.items() if name != kind})
-        if not demanded and not rest:
-            facets[kind] = Counted(store.counts(session).get(kind, {}))
-            continue
-        others = store.matching(session, [demanded, *rest] if demanded else rest)
-        facets[kind] = _counted(others[:ENOUGH], kind, more=len(others) > ENOUGH)
+    columns = zip(*(one.facets.split("|") for one in found), strict=True) if found else ((),) * len(FACETS)
+    for kind, column in zip(FACETS, columns, strict=True):
+        counted: Counter[str] = Counter()
+        for together, n in Counter(column).items():
+            for value in together.split(",") if together else ():
+                counted[value] += n
+        facets[kind] = Counted(counted, more)
     return facets
 
 
-def _better(session: Session, query: Asked, chosen: Chosen, found: Sequence[Candidate]) -> list[Candidate]:
+def _without(session: Session, demanded: Query, chosen: Chosen, kind: str) -> Counted:
+    """Count a facet as if nothing of it were chosen, where the candidates are too many to filter them here."""
+    rest = _choices({name: values for name, values in chosen.items() if name != kind})
+    if not demanded and not rest:
+        return Counted(store.counts(session).get(kind, {}))
+    numbers = store.matching(session, [demanded, *rest] if demanded else rest)
+    return _counted(store.entries(session, numbers[:ENOUGH]), more=len(numbers) > ENOUGH)[kind]
+
+
+def _better(session: Session, query: Asked, chosen: Chosen, numbers: Sequence[int]) -> list[int]:
     """Put before many candidates those whose titles hold the words: the exact title, whole words, then the letters."""
-    kept = {one.number: one for one in found[:ENOUGH]}
-    exact = [one for one in store.titled(session, words.spelling(query.text)) if query.text in one.title.split("\n")]
-    for more in (exact, *_titles(session, query, chosen)):
-        kept |= {one.number: one for one in more if _fits(one, chosen)}
-    return sorted(kept.values(), key=lambda one: -one.number)
-
-
-def _titles(session: Session, query: Asked, chosen: Chosen) -> list[list[Candidate]]:
+    alike = [one for one in store.titled(session, words.spelling(query.text)) if _fits(one, chosen)]
+    found = dict.fromkeys(one.number for one in alike if query.text in one.title.split("\n"))
     limits = _choices(chosen)
-    whole = store.matching(session, [words.as_words(query), *limits], limit=ENOUGH)
-    if len(whole) == ENOUGH:
-        return [whole]
-    return [whole, store.matching(session, [words.in_title(query), *limits], limit=ENOUGH)]
+    for reading in (words.as_words, words.in_title):
+        if len(found) < ENOUGH:
+            found |= dict.fromkeys(store.matching(session, [reading(query), *limits], limit=ENOUGH))
+    return [*found, *(number for number in numbers if number not in found)]
 
 
 def _given(
@@ -206,13 +207,13 @@ def _given(
     key = _keys(query, sort, lang)
     if place:
         ordered = [one for one in ordered if _after(key(one), one.number, place, rising=sort == "title")]
-    total = min(len(found), ENOUGH) if more else len(found)
-    return _page(ordered, total, place, sort, facets, limit=limit, key=key, sounded=sounded, more=more)
+    return _page(ordered, len(found), place, sort, facets, limit=limit, key=key, sounded=sounded, more=more)
 
 
 def _newest(session: Session, asked: Query, place: _Place | None, facets: Mapping[str, Counted], *, limit: int) -> Page:
     before = place.number if place else store.LAST
-    found = store.matching(session, asked, limit=limit + 1, before=before, newest=True)
+    numbers = store.matching(session, asked, limit=limit + 1, before=before, newest=True)
+    found = sorted(store.entries(session, numbers), key=lambda one: -one.number)
     return _page(found, ENOUGH, place, "newest", facets, limit=limit, key=lambda one: one.number, more=True)
 
 
@@ -234,8 +235,9 @@ def _page(
 
 def _ordered(found: Sequence[Candidate], query: Asked, sort: str, lang: str) -> list[Candidate]:
     key = _keys(query, sort, lang)
-    newest = sorted(found, key=lambda one: -one.number)
-    return sorted(newest, key=key, reverse=sort != "title")
+    if sort == "title":
+        return sorted(found, key=lambda one: (key(one), -one.number))
+    return sorted(found, key=lambda one: (key(one), one.number), reverse=True)
 
 
 def _keys(query: Asked, sort: str, lang: str) -> Callable[[Candidate], Any]:
@@ -253,18 +255,21 @@ def score(one: Candidate, query: Asked) -> int:
 
     Of two titles that hold the same, the shorter one says less beside it.
     """
-    text, points = query.text, 0
-    for title in one.title.split("\n"):
-        if title == text or title.partition("(")[0].strip() == text:
-            points += 8000
-        elif text in title:
-            points += 1500 if title.startswith(text) else 1000
-    whole = sum(f" {word} " in one.words for word in query.words)
+    text, title, points = query.text, one.title, 0
+    if text in title:
+        points = 1000
+        for side in title.split("\n"):
+            if side.startswith(text):
+                points += 7000 if side == text or side[len(text) :].lstrip().startswith("(") else 500
+    whole = 0
+    for word in query.words:
+        whole += f" {word} " in one.words
     points += 2000 * (whole == len(query.words)) + 300 * whole
-    points += 150 * sum(run in one.title for run in query.runs)
+    if len(query.runs) > 1:
+        points += 150 * sum(run in title for run in query.runs)
     if query.latin and one.initials.startswith(query.latin):
         points += 1000
-    return points - min(len(one.title), 100) if points else 0
+    return points - min(len(title), 100) if points else 0
 
 
 def _sounds_so(one: Candidate, query: Asked) -> bool:
