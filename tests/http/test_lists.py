@@ -15,6 +15,7 @@ from service.policy.rules.models import NegativeList
 from service.screening import actions as screening
 from service.screening import store
 from service.screening.tables import ListEdition
+from service.screening.web.words import rule_path
 from tests import cases
 from tests.http.conftest import open_browser
 
@@ -155,3 +156,14 @@ def test_the_bases_that_nobody_has_verified_stand_together(reader):
     assert section.count("<li>") >= 10
     assert "已核对原文" not in section
     assert "/negative-lists/transport#unverified" in reader.get("/negative-lists").text
+
+
+def test_the_default_for_high_levels_stands_beside_the_lists_and_is_linked_from_verdicts(lists, reader):
+    page = unescape(reader.get("/negative-lists").text)
+    assert 'id="DEFAULT-L3"' in page
+    assert "数据级别为L3及以上的，须人工审核。" in page
+    assert "本系统设定，非法律规定" in page
+    with lists.test_request_context("/"):
+        assert rule_path({"id": "DEFAULT-L3", "list": None}) == "/negative-lists#DEFAULT-L3"
+        assert rule_path({"id": "TR-001", "list": "hz.transport"}) == "/negative-lists/transport#TR-001"
+        assert rule_path({"id": "XX-001", "list": None}) == ""

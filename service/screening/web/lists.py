@@ -17,6 +17,7 @@ from service.base.db import Session
 from service.base.errors import NotFound
 from service.base.i18n import N_, current, gettext, pick
 from service.policy.rules.editions import Cases, Change, changes, finds, history, is_verified, texts_of
+from service.policy.rules.judging import LEVEL_DEFAULT, LEVEL_DEFAULT_ID
 from service.screening import engine, store
 from service.screening.rules import DOMAINS, FACTS, canonical
 from service.screening.tables import ListEdition
@@ -69,7 +70,10 @@ def index() -> ResponseReturnValue:
         editions = store.editions(session)
     shown = [(domain, _of_domain(editions, domain, today)) for domain in DOMAINS]
     bases = {domain: _bases(now) for domain, (now, _others) in shown if now}
-    return http.page("screening/lists.html", lists=shown, domains=DOMAINS, bases=bases, by_outcome=_by_outcome)
+    default = LEVEL_DEFAULT.model_dump(mode="json", exclude_none=True, exclude={"when"}) | {"id": LEVEL_DEFAULT_ID}
+    return http.page(
+        "screening/lists.html", lists=shown, domains=DOMAINS, bases=bases, by_outcome=_by_outcome, default=default
+    )
 
 
 @pages.get("/negative-lists/<domain>")

@@ -8,6 +8,7 @@ from flask import Blueprint
 
 from service.base.beijing import last_day
 from service.base.i18n import current, format_date, gettext
+from service.policy.rules.judging import LEVEL_DEFAULT_ID
 from service.screening import engine
 from service.screening.rules import CHIPS, DOMAINS, FACTS, OUTCOMES, chip, seal_of
 
@@ -62,6 +63,8 @@ def evidence_label(evidence: str) -> str:
 
 
 def rule_path(rule: Mapping[str, Any]) -> str:
-    """Return where a rule of a verdict stands in its list; empty for one that stands in none."""
+    """Return where a rule of a verdict stands in its list, the default for high levels beside the lists; else empty."""
+    if rule["id"] == LEVEL_DEFAULT_ID:
+        return f"/negative-lists#{LEVEL_DEFAULT_ID}"
     domain = str(rule.get("list") or "").rpartition(".")[2]
     return f"/negative-lists/{domain}#{rule['id']}" if domain in DOMAINS else ""
