@@ -104,9 +104,12 @@ def theirs(world):
         members = [person.id for person in people.persons_of(session, "firm-lake")]
         sessions = session.exec(select(LoginSession.id_hash).where(LoginSession.person_id.in_(members))).all()
     page = manager.get("/notices").text
+    refused = world.rows(world.token(), "?limit=0")
+    assert refused.json["type"].endswith("bad-parameter")
     return {
         "id": [*cases, granted], "grant_id": [world.grant], "client_id": [world.client_id], "unit_id": ["firm-lake"],
         "person_id": members, "id_hash": sessions, "notice_id": re.findall(r"/notices/(\w+)/reading", page)[:2],
+        "request_id": [refused.headers["X-Request-Id"]],
         "name": ["curl.sh", "data.csv", "data.parquet"],
     }  # fmt: skip
 
