@@ -15,15 +15,17 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests import chromium
 from tests.house.crawl import Page
 from tests.running import Running
 from tests.web import tools
-from tests.web.conftest import pages, routes, site
-from tests.web.pages import Reader, draft_of
+from tests.web.conftest import browser, pages, routes, site
+from tests.web.pages import READERS, Reader, draft_of
+from tests.web.test_pages import WHOLE, entered, looked_at
 
-__all__ = ["pages", "routes", "site"]  # fixtures
+__all__ = ["browser", "pages", "routes", "site"]  # fixtures
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -69,6 +71,18 @@ def test_what_lighthouse_says_of_the_main_pages(site: Running, tmp_path: Path) -
         scores = lit(site.base_url + address, cookie, tmp_path / f"{name}.json")
         told = ", ".join(f"{category} {score}" for category, score in scores.items())
         say(f"lighthouse {name}: {told}{'' if min(scores.values()) >= SCORE_LIMIT else f'  BELOW {SCORE_LIMIT}'}")
+
+
+def test_everything_that_axe_finds(site: Running, browser: Browser, pages: Callable[[Reader], list[Page]]) -> None:
+    faults, looked = [], 0
+    for reader in READERS:
+        with entered(site, browser, reader) as tab:
+            for page in pages(reader):
+                tab.goto(page.path)
+                faults += [f"{reader} {page.path}: {fault}" for fault in looked_at(tab, WHOLE[reader.language])]
+                looked += 1
+    say(f"axe: {len(faults)} faults on {looked} pages, each at 390 and 1280 px, light and dark")
+    assert not faults, "\n".join(faults)
 
 
 def cookie_of(site: Running, reader: Reader) -> str:

@@ -119,14 +119,14 @@ def walk(
     browser: requests.Session,
     start: tuple[str, ...] = ("/",),
     shape_of: Callable[[str], str] | None = None,
-    most: int = 1,
+    most: Callable[[str], int] = lambda _shape: 1,
 ) -> Iterator[Page]:
-    """Yield every page that links lead to, each path once; `most` examples of each shape of page are enough."""
+    """Yield every page that links lead to, each path once; `most(shape)` examples of a shape of page are enough."""
     waiting, asked, seen = list(start), set[str](), Counter[str]()
     while waiting and seen.total() < MAX_PAGES:
         path = waiting.pop(0)
         shape = (shape_of or _shape)(path)
-        if path in asked or seen[shape] >= most:
+        if path in asked or seen[shape] >= most(shape):
             continue
         asked.add(path)
         seen[shape] += 1

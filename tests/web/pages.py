@@ -17,7 +17,6 @@ LANGUAGES = {"zh": "zh-CN", "en": "en"}
 ROLES = ("visitor", "applicant", "manager", "steward", "authority")
 # A page that says to a role just what it says to the one before is looked at once.
 BEFORE = {"applicant": "visitor", "manager": "applicant", "steward": "visitor", "authority": "steward"}
-EACH = 2  # examples of each kind of page that shows one thing of many: a dataset that is open and one that is not
 TOLD_APART = ("step", "name")  # parts of an address that name a page and not one thing of many
 TURNED = {"cursor", "sort", "page"}  # names of a query that only turn the leaves of a list
 # Where the walk begins: what no link leads to is named here too.
@@ -50,7 +49,12 @@ def pages_of(site: Running, reader: Reader, routes: Map) -> list[Page]:
     """Return the pages that `reader` comes to, by the demo's own links."""
     browser = reader.enter(site)
     begun = (draft_of(site, browser),) if reader.role == "applicant" else ()
-    return list(walk(site, browser, (*begun, *START), kinds(routes), EACH))
+    return list(walk(site, browser, (*begun, *START), kinds(routes), enough))
+
+
+def enough(kind: str) -> int:
+    """Return how many pages of a kind are looked at: two, for a dataset may be open or not; one of a list's choices."""
+    return 2 if kind.endswith("?") else 1
 
 
 def draft_of(site: Running, browser: requests.Session) -> str:
