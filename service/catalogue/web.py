@@ -1,7 +1,7 @@
 """The list of datasets: words, facets, order, pages; and what to offer while somebody types or finds nothing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -86,6 +86,8 @@ def datasets() -> ResponseReturnValue:
         page = finding.find(
             session, query, asked.chosen, sort=asked.sort or "", cursor=asked.cursor, limit=PAGE, lang=current()
         )
+        if errors:
+            page = replace(page, found=(), cursor=None)
         return http.page(
             "catalogue/list.html", status=422 if errors else 200, **_list(session, asked, query, page, errors)
         )

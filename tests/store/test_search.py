@@ -148,10 +148,10 @@ def test_suggestions_are_of_titles_and_of_what_they_sound_like(database):
     with db.reading() as session:
         told = {
             text: [one.dataset_id for one in finding.suggestions(session, words.asked(text))]
-            for text in ("停车", "停車", "tc", "tccjl", "tingc", "entr", "", "？", "zz")
+            for text in ("停车", "停車", "tc", "tccjl", "tingc", "entr", "car park", "", "？", "zz")
         }
     assert told == {
-        "停车": ["d1"], "停車": ["d1"], "tc": ["d1"], "tccjl": ["d1"], "tingc": ["d1"], "entr": ["d1"], "": [],
+        "停车": ["d1"], "停車": ["d1"], "tc": ["d1"], "tccjl": ["d1"], "tingc": ["d1"], "entr": ["d1"], "car park": ["d1"], "": [],
         "？": [], "zz": [],
     }  # fmt: skip
 

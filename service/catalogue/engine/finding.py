@@ -105,7 +105,7 @@ def suggestions(session: Session, query: Asked) -> list[Candidate]:
     sounds = words.spelt(query, least=2)
     demanded = words.in_title(query)
     found = store.entries(session, store.matching(session, [(demanded, *sounds)] if sounds else demanded))
-    kept = [one for one in found if not sounds or _sounds_so(one, query) or query.latin in one.title]
+    kept = [one for one in found if not sounds or _sounds_so(one, query) or all(run in one.title for run in query.runs)]
     return _ordered(kept, query, "relevance", "zh")[:SUGGESTED]
 
 
