@@ -135,7 +135,7 @@ def _list(session: Session, asked: SearchForm, query: Asked, page: Page, errors:
         "cycles": rules.UPDATE_CYCLES,
         "facets": [_facet(kind, asked, page.facets.get(kind, Counted({})), all_counts, names) for kind in rules.FACETS],
         "choices": _chips(asked, names),
-        "sorts": _sorts(asked, query),
+        "sorts": _sorts(session, asked, query),
         "cleared": _address(asked, **dict.fromkeys(rules.FACETS, ())),
         "next": _address(asked, cursor=page.cursor) if page.cursor else None,
         "start": _address(asked) if asked.cursor and page.first > 1 else None,
@@ -198,9 +198,15 @@ def _chips(asked: SearchForm, names: Mapping[str, str]) -> list[Chip]:
     ]
 
 
-def _sorts(asked: SearchForm, query: Asked) -> list[tuple[str, str, bool]]:
-    """Return the orders as (value, title, chosen); the first is what nobody has to ask for, and has no value."""
-    offered = [sort for sort in finding.SORTS if sort != "relevance" or query.demanded]
+def _sorts(session: Session, asked: SearchForm, query: Asked) -> list[tuple[str, str, bool]]:
+    """Return the orders as (value, title, chosen); the first is what nobody has to ask for, and has no value.
+
+    Without any use on record there is no order by it.
+    """
+    unknown = {"relevance"} if not query.demanded else set()
+    if not any(one.used for one in store.browse(session, limit=1, by="used")):
+        unknown.add("used")
+    offered = [sort for sort in finding.SORTS if sort not in unknown]
     chosen = asked.sort if asked.sort in offered else offered[0]
     return [("" if sort == offered[0] else sort, gettext(rules.SORT_TITLES[sort]), sort == chosen) for sort in offered]
 

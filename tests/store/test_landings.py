@@ -13,6 +13,7 @@ from service import migrations
 from service.audit import actions as audit
 from service.audit import store as events
 from service.base import archive, db
+from service.catalogue.engine import finding, words
 from tests.house.scan import ROOT
 from tests.store import rows
 
@@ -71,5 +72,6 @@ def _works_with_the_code_of_today(before: rows.Rows) -> None:
         assert report.fault is None
         assert report.size == len(before["leaf"])
         assert events.unsealed(session)[0] == len(before["unsealed"])
+        assert "parking-records" in {one.dataset_id for one in finding.find(session, words.asked("停車"), {}).found}
         states = session.connection().execute(text("select state, count(*) from application group by state")).all()
     assert {tuple(line) for line in states} == {("draft", 1), ("in_review", 1), ("granted", 1)}
