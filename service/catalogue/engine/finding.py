@@ -20,6 +20,7 @@ from service.catalogue.rules import FACETS, unpacked
 from service.catalogue.store import ENOUGH, Candidate, Query
 
 NEAREST = 5
+BEST = 200  # titles that hold the words, ten pages of them: beyond, the letters alone are not asked for
 SUGGESTED = 8
 SORTS = ("relevance", "newest", "title", "used")
 Chosen = Mapping[str, Sequence[str]]
@@ -194,7 +195,7 @@ def _better(session: Session, query: Asked, chosen: Chosen, numbers: Sequence[in
     found = dict.fromkeys(one.number for one in alike if query.text in one.title.split("\n"))
     limits = _choices(chosen)
     for reading in (words.as_words, words.in_title):
-        if len(found) < ENOUGH:
+        if len(found) < BEST:
             found |= dict.fromkeys(store.matching(session, [reading(query), *limits], limit=ENOUGH))
     return [*found, *(number for number in numbers if number not in found)]
 
