@@ -106,7 +106,7 @@ def format_date(value: date | datetime) -> str:
 
 
 def format_day(day: date) -> str:
-    """Return a day without its year, for where the year is plain: 11月30日, 30 Nov."""
+    """Return a day without its year, for where the year is plain: 11月30日, 30 November."""
     return f"{day.month}月{day.day}日" if current() == "zh" else f"{day.day} {MONTHS[day.month - 1]}"
 
 
@@ -121,5 +121,8 @@ def format_time(value: datetime) -> str:
     return f"{format_date(at)} {at:%H:%M}"
 
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from service.base.beijing import BEIJING
 from service.base.i18n import N_, format_date, format_time, gettext, pick
 
 MAX_TRIES = 10
@@ -24,10 +25,11 @@ class Kind:
 # Beijing time.  A blank whose fact is {"zh", "en"} is shown in the reader's language.
 KINDS: dict[str, Kind] = {
     "application-submitted": Kind(
-        N_("申请 %(number)s 已提交，请审核：%(dataset)s，应于 %(due)s 前办结本步骤。"), "/applications/%(application)s"
+        N_("申请 %(number)s 已提交，待您审核：%(dataset)s，应于 %(due)s 前办结本步骤。"),
+        "/applications/%(application)s",
     ),
     "application-forwarded": Kind(
-        N_("申请 %(number)s 已由数源单位审核，请审定：%(dataset)s，应于 %(due)s 前办结本步骤。"),
+        N_("申请 %(number)s 已由数源单位审核，待您审定：%(dataset)s，应于 %(due)s 前办结本步骤。"),
         "/applications/%(application)s",
     ),
     "application-received": Kind(
@@ -37,7 +39,7 @@ KINDS: dict[str, Kind] = {
         N_("申请 %(number)s 被退回补正：%(dataset)s。理由见申请页面。"), "/applications/%(application)s"
     ),
     "application-approved": Kind(
-        N_("申请 %(number)s 已获同意：%(dataset)s。请由本单位管理员签署使用协议；签署前不产生数据使用授权。"),
+        N_("申请 %(number)s 已获同意：%(dataset)s。由本单位管理员签署使用协议；签署前不产生数据使用授权。"),
         "/applications/%(application)s",
     ),
     "application-refused": Kind(
@@ -51,7 +53,7 @@ KINDS: dict[str, Kind] = {
     "unit-disputed": Kind(N_("统一社会信用代码被第二次登记，须核实：%(unit)s。"), "/units"),
     "grant-issued": Kind(N_("数据使用授权已生效：%(dataset)s，有效期至 %(day)s 24:00。"), "/grants/%(grant)s"),
     "grant-ends": Kind(
-        N_("数据使用授权将在 %(days)s 天内到期：%(dataset)s，%(day)s 24:00 起不能再取数。继续使用请及早重新申请。"),
+        N_("数据使用授权将在 %(days)s 天内到期：%(dataset)s，%(day)s 24:00 起不能再取数。还要用的，提前重新申请。"),
         "/grants/%(grant)s",
     ),
     "grant-suspended": Kind(
@@ -68,7 +70,7 @@ KINDS: dict[str, Kind] = {
         N_("有一项暂停须由您或其他审核人在 %(due)s 前确认或恢复：%(dataset)s。"), "/grants/%(grant)s"
     ),
     "suspension-unconfirmed": Kind(
-        N_("一项暂停逾期未确认（期限 %(due)s）：%(dataset)s。请确认或恢复；系统不会自行决定。"), "/grants/%(grant)s"
+        N_("一项暂停逾期未确认（期限 %(due)s）：%(dataset)s。须确认或恢复；系统不会自行决定。"), "/grants/%(grant)s"
     ),
     "view-quarantined": Kind(
         N_("一份数据文件未能放行，须核查：%(dataset)s，版本 %(version)s，原因代码 %(reasons)s。"), "/datasets/%(id)s"
@@ -104,9 +106,19 @@ def _shown(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _value(name, value) for name, value in facts.items()}
 
 
+def _deadline(due: datetime) -> str:
+    """Return an instant until which something is to be done; midnight is 24:00 of the day before, as people say it."""
+    at = due.astimezone(BEIJING)
+    if at.time() == time.min:
+        return f"{format_date(at.date() - timedelta(days=1))} 24:00"
+    return format_time(at)
+
+
 def _value(name: str, value: Any) -> Any:
     if name == "day":
         return format_date(date.fromisoformat(value))
-    if name in ("at", "due"):
+    if name == "due":
+        return _deadline(datetime.fromisoformat(value))
+    if name == "at":
         return format_time(datetime.fromisoformat(value))
     return pick(value) if isinstance(value, dict) else value

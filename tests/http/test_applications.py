@@ -96,6 +96,7 @@ def test_a_case_walks_from_the_dataset_to_its_grant(enter):
     signed = manager.post(f"/applications/{id}/agreement", data={"version": 3, "digest": digest, "agree": "yes"})
     assert signed.status_code == 303
     assert signed.location.startswith("/grants/")
+    assert "由本单位管理员签署。" not in manager.get(f"/applications/{id}/agreement").text
     assert "已授权" in firm.get(f"/applications/{id}").text
 
 

@@ -69,6 +69,15 @@ def test_officers_see_the_grant_without_its_systems_and_scripts(world):
     assert "示例湖光智行科技有限公司" in page
 
 
+def test_officers_suspend_and_lift_on_the_pages_that_say_the_consequences(world):
+    steward, page = world.login("transport-1"), f"/grants/{world.grant}"
+    assert f'href="{page}/suspension"' in steward.get(page).text and 'name="cause"' not in steward.get(page).text
+    assert "/suspension" not in _page(world)
+    assert steward.post(f"{page}/suspension", data={"cause": "收到投诉，先行核查"}).status_code == 303
+    assert f'href="{page}/suspension/lifting"' in steward.get(page).text
+    assert f'action="{page}/suspension/confirmation"' in _page(world, "transport-2")
+
+
 def test_only_a_manager_is_offered_what_only_a_manager_may_do(world):
     manager, applicant = _page(world), _page(world, "lake-apply")
     for words in ("提前交还授权", "更换密钥", "登记取数系统</a>"):

@@ -364,6 +364,15 @@ def test_a_partial_agreement_prints_what_is_given_and_what_is_not(enter):
 # ---- the inbox
 
 
+def test_a_case_to_review_stands_under_the_inbox_and_one_that_is_decided_under_all_applications(enter):
+    id, current = submitted(), re.compile(r'href="(/\w+)" aria-current="true"')
+    steward = enter("steward")
+    assert current.findall(steward.get(f"/applications/{id}").text) == ["/inbox"]
+    with db.writing() as session:
+        cases.decided(session, store.application(session, id), "steward", now=clock.now(session))
+    assert current.findall(steward.get(f"/applications/{id}").text) == ["/applications"]
+
+
 def test_the_inbox_is_grouped_by_when_things_fall_due(enter):
     submitted()
     with db.writing() as session:

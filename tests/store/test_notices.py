@@ -207,4 +207,8 @@ def test_every_kind_has_a_text_in_both_languages_and_leads_somewhere(kind):
 
 
 def test_instants_are_shown_in_beijing_time():
-    assert "2026年12月2日 00:00" in rules.text("suspension-to-confirm", EVERYTHING)
+    assert "2026年11月23日 10:00" in rules.text("grant-returned", EVERYTHING)
+
+
+def test_a_deadline_at_midnight_is_24_00_of_its_last_day():
+    assert "2026年12月1日 24:00" in rules.text("suspension-to-confirm", EVERYTHING)

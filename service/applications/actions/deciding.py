@@ -325,7 +325,7 @@ def _terms(session: Session, application: Application, dataset: Dataset) -> Term
         columns=tuple(f"{titles.get(name, name)}（{name}）" for name in application.columns),
         rows=_rows(application),
         purpose=application.purpose,
-        statement=one_line(application.statement),
+        statement=one_line(application.statement).rstrip("。.；;"),  # the clause sets its own stop
         delivery=application.delivery,
         starts_on="签署之日",
         ends_on=iso(application.ends_on) or "",
