@@ -1,4 +1,4 @@
-"""One served demo and one Chromium for all journeys; a browser context of its own for each person.
+"""One served demo and one Chromium on each worker for all its journeys; a browser context for each person.
 
 Each journey is walked in Chinese at a phone and in English at a desk.  One that must be walked in both languages on
 both screens is marked `everywhere` (tests.journeys.visit).

@@ -1,6 +1,10 @@
 """A reader looks at a dataset: a clause opens where it is named, and closing it leads back there."""
 
+import pytest
+
 from tests.journeys.visit import everywhere
+
+pytestmark = pytest.mark.browser
 
 
 @everywhere

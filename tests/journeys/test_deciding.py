@@ -8,7 +8,7 @@ from service.base import clock
 from tests.journeys import applying, deciding
 from tests.journeys.visit import everywhere
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("journeys")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 DATASET, PLATE, CLAUSE = "parking-records", "plate", "TR-001"
 # Each walk has columns of its own: the same request a second time would be a duplicate.
 WALKS = {("zh", "phone"): 1, ("zh", "desk"): 2, ("en", "phone"): 3, ("en", "desk"): 4}

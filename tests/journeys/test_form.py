@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.journeys import applying
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+pytestmark = pytest.mark.browser
 DATASET, PLATE = "parking-records", "plate"
 
 

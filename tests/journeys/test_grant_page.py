@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("journeys")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])

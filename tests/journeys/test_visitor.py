@@ -6,7 +6,7 @@ import pytest
 
 from tests.journeys.visit import everywhere
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journeys")]
+pytestmark = pytest.mark.browser
 
 
 def test_a_visitor_searches_two_characters_and_downloads_open_data(enter):
