@@ -167,6 +167,7 @@ class Manifest(Strict):
 
 
 Among = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=50)]
+Ids = Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]], Field(max_length=50)]
 SEARCH_LISTS = frozenset(FACETS)
 
 
@@ -191,7 +192,7 @@ class SearchForm(Form):
     domain: Annotated[Among, _all_of(KEY_DOMAINS)] = []
     openness: Annotated[Among, _all_of(Openness)] = []
     level: Annotated[Among, _all_of("1234")] = []
-    unit: Among = []
+    unit: Ids = []
     cycle: Annotated[Among, _all_of(UPDATE_CYCLES)] = []
     data_domain: Annotated[Among, _all_of(DATA_DOMAINS)] = []
     format: Annotated[Among, _all_of(FORMATS)] = []

@@ -151,7 +151,10 @@ def _broad(session: Session, written: str) -> bool:
 
 
 def _matched(query: Query, both: str, either: str, whole: str, beginning: str) -> str:
-    """Write a query in an engine's words: a list demands all, a tuple any.  Terms hold no quotation mark."""
+    """Write a query in an engine's words: a list demands all, a tuple any.
+
+    Terms hold no quotation mark: words are cut to letters and figures, and the form lets no other facet through.
+    """
     if isinstance(query, str):
         return beginning.format(query[:-1]) if query.endswith("*") else whole.format(query)
     parts = [_matched(part, both, either, whole, beginning) for part in query]

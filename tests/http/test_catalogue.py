@@ -1,5 +1,7 @@
 """The list of datasets, its search, and the metadata for programs, through the real application."""
 
+import base64
+import json
 import re
 from html import unescape
 from urllib.parse import unquote
@@ -222,3 +224,23 @@ def test_the_english_list_is_english(reader):
     main = page.text.split('<main id="main">')[1].split("</main>")[0]
     assert "Car park entries and exits (synthetic)" in main
     assert not HAN.search(main)
+
+
+@pytest.mark.parametrize("unit", ['a"', 'a" OR "@level.1', "a*", "'", "a\\"])
+def test_a_source_unit_that_is_no_id_is_refused_and_never_part_of_a_query(visitor, unit):
+    answer = visitor.get("/api/v1/datasets", query_string={"unit": unit})
+    assert (answer.status_code, answer.headers["Qiantang-Problem"]) == (422, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("sort", "told"),
+    [
+        ("used", ["used", 10**30, 5, 5]), ("used", ["used", -(10**30), 5, 5]), ("used", ["used", True, 5, 5]),
+        ("used", ["used", 5, True, 5]), ("newest", ["newest", 5, 10**30, 5]), ("title", ["title", "\ud800", 5, 5]),
+        ("title", ["title", "a\0b", 5, 5]), ("title", {"title": 1}), ("newest", None),
+    ],
+)  # fmt: skip
+def test_a_cursor_that_somebody_made_up_begins_anew(visitor, sort, told):
+    cursor = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
+    answer = visitor.get("/api/v1/datasets", query_string={"sort": sort, "cursor": cursor})
+    assert answer.status_code == 200

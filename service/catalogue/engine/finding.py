@@ -300,6 +300,13 @@ def _place(cursor: str, sort: str) -> _Place | None:
         of, key, number, at = told
     except (ValueError, TypeError, binascii.Error):
         return None
-    kind = str if sort == "title" else int
-    whole = isinstance(number, int) and isinstance(at, int) and isinstance(key, kind)
-    return _Place(key, number, at) if whole and of == sort and 0 < at < 1 << 31 and 0 < number < store.LAST else None
+    if of != sort or type(number) is not int or type(at) is not int or not _orders(key, sort):
+        return None
+    return _Place(key, number, at) if 0 < at < 1 << 31 and 0 < number < store.LAST else None
+
+
+def _orders(key: object, sort: str) -> bool:
+    """Whether a cursor's key is one that entries are ordered by: both engines take it as it is."""
+    if sort == "title":
+        return isinstance(key, str) and key.isprintable()  # no NUL, no half of a letter
+    return type(key) is int and abs(key) < store.LAST
