@@ -8,6 +8,7 @@ import gzip
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from posixpath import normpath
 
 from flask import Response, g, request
 from markupsafe import Markup
@@ -42,13 +43,14 @@ def script(name: str) -> Markup:
 
 def finish(answer: Response) -> Response:
     """Say how long a file may be kept, and compress what is worth it for a browser that can read it."""
-    named = request.path.removeprefix(FOLDER)
-    if named != request.path and answer.status_code == 200:
+    own = request.path.startswith(FOLDER)
+    # One file has one name here, however the address winds: what is kept of it is kept once.
+    named = normpath(request.path.removeprefix(FOLDER)) if own else ""
+    if own and answer.status_code == 200:
         current = request.args.get("v") == digest(named)
         answer.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if current else "public, no-cache"
     if _worth_compressing(answer):
         answer.direct_passthrough = False
-        own = named != request.path
         answer.set_data(_file(named, digest(named)) if own else gzip.compress(answer.get_data(), LEVEL))
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers.remove("ETag")  # it names the other form of these bytes

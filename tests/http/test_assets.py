@@ -76,3 +76,12 @@ def test_a_date_in_a_sentence_is_an_element_and_what_else_is_typed_is_not(app):
         sentence = app.jinja_env.from_string("{{ _('%(name)s 于 %(day)s', name=name, day=format_date(day)) }}")
         shown = sentence.render(name="<b>", day=date(2026, 11, 24))
     assert shown == '&lt;b&gt; 于 <time datetime="2026-11-24">2026年11月24日</time>'
+
+
+@pytest.mark.parametrize("name", ["vendor/../base.css", "nosuch/../base.css", "./base.css"])
+def test_one_file_under_a_winding_address_is_one_file_and_kept_once(visitor, name):
+    visitor.get("/static/base.css", headers={"Accept-Encoding": "gzip"})
+    before = assets.digest.cache_info().currsize, assets._file.cache_info().currsize
+    answer = visitor.get(f"/static/{name}", headers={"Accept-Encoding": "gzip"})
+    assert answer.status_code == 200
+    assert (assets.digest.cache_info().currsize, assets._file.cache_info().currsize) == before
