@@ -1,6 +1,7 @@
 """Every state has a page: what happened, what is safe, one way on; and a banner for a form that a script had sent."""
 
 import html
+import json
 import re
 import shutil
 from datetime import timedelta
@@ -275,3 +276,10 @@ def test_a_program_gets_a_problem_and_no_page(app):
     answer = client.post("/api/v1/applications", json={})
     assert answer.status_code == 401
     assert answer.content_type == "application/problem+json"
+
+
+def test_a_made_up_text_is_no_kept_form_whatever_letters_it_has(visitor):
+    for text, seal in (("\ud800", "x"), ("x", "\ud800")):
+        body = json.dumps({"login": "a", "password": "b", "kept": text, "kept_seal": seal})
+        answer = visitor.post("/login", data=body, content_type="application/json")
+        assert answer.headers["Qiantang-Problem"] == "login-failed"
