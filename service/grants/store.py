@@ -47,8 +47,10 @@ def live(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
 
 
 def unended(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
-    """Return the grants of a unit that have not ended at `now`, suspended ones too, soonest to end first."""
-    asked = select(Grant).where(Grant.unit_id == unit_id, now < Grant.ends_at, ~_returned())
+    """Return the grants of a unit that have not reached their end at `now`, suspended and handed back ones too, soonest
+    to end first.
+    """
+    asked = select(Grant).where(Grant.unit_id == unit_id, now < Grant.ends_at)
     return session.exec(asked.order_by(col(Grant.ends_at), col(Grant.id))).all()
 
 

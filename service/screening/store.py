@@ -66,7 +66,8 @@ def applicant(session: Session, unit_id: str) -> Applicant:
 def held(session: Session, unit_id: str, *, now: datetime) -> Held:
     """Return the semantic types and tags that the unit's grants give it already.
 
-    All that have not ended: a suspended one may be lifted, and what was read before it stays read.
+    All whose last day is not over: a suspended one may be lifted, and what was read before a suspension or a handing
+    back stays read.
     """
     semantics: set[str] = set()
     tags: set[str] = set()

@@ -33,6 +33,16 @@ def test_a_suspended_grant_still_counts_as_held():
         assert before.semantics
 
 
+def test_a_grant_that_was_handed_back_counts_until_its_own_end():
+    """What was read under it is read: else a unit would read, hand back, and ask for the other half."""
+    with db.writing() as session:
+        grant = cases.signed(session, cases.approved(session))
+        before = screenings.held(session, "firm", now=NOW)
+        grants.hand_back(session, grant.id, by="manager", now=NOW)
+        assert screenings.held(session, "firm", now=NOW) == before
+        assert screenings.held(session, "firm", now=grant.ends_at).semantics == frozenset()
+
+
 def test_an_ended_grant_does_not_count():
     with db.writing() as session:
         grant = cases.signed(session, cases.approved(session))
