@@ -361,6 +361,25 @@ def test_a_partial_agreement_prints_what_is_given_and_what_is_not(enter):
     assert "各步骤均已同意，请签署使用协议" in enter("manager").get(f"/applications/{id}").text
 
 
+def test_a_case_taken_back_half_way_has_no_letter_of_agreement(enter):
+    """One step's consent is nobody's decision: as a letter it would say that the data is opened."""
+    id = submitted()
+    with db.writing() as session:
+        now = clock.now(session)
+        cases.decided(session, store.application(session, id), "steward", now=now)
+        cases.actions.withdraw(session, id, by=cases.ACTORS["applicant"], now=now)
+    applicant = enter("applicant")
+    assert applicant.get(f"/applications/{id}/decision-letter").status_code == 404
+    assert "decision-letter" not in applicant.get(f"/applications/{id}").text
+    whole = submitted()
+    with db.writing() as session:
+        case = store.application(session, whole)
+        for officer in ("steward", "reviewer"):
+            cases.decided(session, case, officer, now=now)
+        cases.actions.withdraw(session, whole, by=cases.ACTORS["applicant"], now=now)
+    assert "同意" in applicant.get(f"/applications/{whole}/decision-letter").text
+
+
 # ---- the inbox
 
 

@@ -46,7 +46,7 @@ def letter(id: str) -> ResponseReturnValue:
     """Show the last decision that the unit is told of as the letter that it is."""
     with db.reading() as session:
         application = visible(session, id, caller())
-        decision = told_decision(application, store.decisions(session, id))
+        decision = told_decision(session, application, store.decisions(session, id))
         if decision is None:
             raise NotFound()
         return _letter_page(session, application, decision)
@@ -86,7 +86,7 @@ def case_page(
         open=store.is_open(application),
         domains=DOMAINS,
         rules=named_rules(*(row["own"] for row in rows), standing_out(judged.verdict)),
-        letter=told_decision(application, decisions),
+        letter=told_decision(session, application, decisions),
         agreement=store.agreement(session, application.id),
         grant=grants.of_application(session, application.id, dataset.id),
         others=others,
@@ -100,9 +100,15 @@ def case_page(
     )
 
 
-def told_decision(application: Application, decisions: Sequence[Decision]) -> Decision | None:
-    """Return the decision that the unit has a letter of: the last one, unless further steps are still to decide."""
-    return decisions[-1] if decisions and application.state != State.IN_REVIEW else None
+def told_decision(session: Session, application: Application, decisions: Sequence[Decision]) -> Decision | None:
+    """Return the decision that the unit has a letter of: the last one, unless further steps were still to decide.
+
+    One step's consent to a case that was taken back before the next step is nobody's decision.
+    """
+    if not decisions or application.state == State.IN_REVIEW:
+        return None
+    after = store.seen_at(session, application.id, decisions[-1].seen_version + 1)
+    return decisions[-1] if after and after.state != State.IN_REVIEW else None
 
 
 def _rows(
