@@ -121,4 +121,6 @@ def _value(name: str, value: Any) -> Any:
         return _deadline(datetime.fromisoformat(value))
     if name == "at":
         return format_time(datetime.fromisoformat(value))
+    if name == "cause":
+        return str(value).rstrip("。.；; ")  # the sentence around it sets its own stop
     return pick(value) if isinstance(value, dict) else value

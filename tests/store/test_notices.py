@@ -210,5 +210,10 @@ def test_instants_are_shown_in_beijing_time():
     assert "2026年11月23日 10:00" in rules.text("grant-returned", EVERYTHING)
 
 
+def test_a_cause_that_ends_in_a_stop_is_not_followed_by_a_second_one():
+    told = rules.text("grant-suspended", {**EVERYTHING, "cause": "收到投诉，先行核查。"})
+    assert "先行核查。" in told and "。。" not in told
+
+
 def test_a_deadline_at_midnight_is_24_00_of_its_last_day():
     assert "2026年12月1日 24:00" in rules.text("suspension-to-confirm", EVERYTHING)

@@ -109,10 +109,10 @@ def _known(settings: Settings) -> dict[str, Any]:
     known: dict[str, Any] = {"accounts": [], "client": None}
     if file.exists():
         known = json.loads(file.read_text())
-    names = {unit["id"]: unit["name"] for unit in cast()["units"]}
+    units = {unit["id"]: {"unit": unit["name"], "unit_en": unit["name_en"]} for unit in cast()["units"]}
     have = {account["login"] for account in known["accounts"]}
     accounts = known["accounts"] + [
-        {"role": who["role"], "login": who["login"], "password": secrets.token_urlsafe(9), "unit": names[who["unit"]]}
+        {"role": who["role"], "login": who["login"], "password": secrets.token_urlsafe(9), **units[who["unit"]]}
         for who in cast()["people"]
         if who["login"] not in have
     ]
