@@ -35,7 +35,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "data": ("data.api",),
 }  # fmt: skip
 ALL_PARTS = frozenset(PARTS)
-THEMES = ("light", "dark")
 
 
 def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PARTS) -> Flask:
@@ -120,7 +119,7 @@ def choose_language(code: str) -> ResponseReturnValue:
 @requires(Role.PUBLIC)
 def choose_theme(name: str) -> ResponseReturnValue:
     """Remember whether the reader wants the pages light or dark; any other word follows the reader's system again."""
-    return _remember("theme", name if name in THEMES else "")
+    return _remember("theme", name if name in http.THEMES else "")
 
 
 def _remember(name: str, chosen: str) -> ResponseReturnValue:
@@ -193,14 +192,13 @@ def near(path: str) -> list[tuple[str, dict[str, str]]]:
 def _context() -> dict[str, object]:
     other = "en" if i18n.current() == "zh" else "zh"
     here = request.full_path.rstrip("?") if request.method == "GET" else "/"
-    theme = request.cookies.get("theme")
     return {
         "caller": caller_or_none(),
         "lang": i18n.current(),
         "lang_tag": i18n.TAGS[i18n.current()],
         "other_language": url_for("language", code=other, next=here),
         "waiting": dict,  # home.web says what waits, where it is served
-        "theme": theme if theme in THEMES else None,
+        "theme": http.theme(),
         "here": here,
         "demo": http.settings().demo,
     }

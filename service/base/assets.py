@@ -5,7 +5,7 @@ answer holds a person's text and a stranger's side by side under one compression
 """
 
 import gzip
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib import resources
 from posixpath import normpath
@@ -51,7 +51,7 @@ def finish(answer: Response) -> Response:
         answer.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable" if current else "public, no-cache"
     if _worth_compressing(answer):
         answer.direct_passthrough = False
-        answer.set_data(_file(named, digest(named)) if own else gzip.compress(answer.get_data(), LEVEL))
+        answer.set_data(_file(named, digest(named)) if own else _packed(answer.get_data()))
         answer.headers["Content-Encoding"] = "gzip"
         answer.headers.remove("ETag")  # it names the other form of these bytes
     if answer.mimetype in TEXTS:
@@ -68,6 +68,12 @@ def _worth_compressing(answer: Response) -> bool:
         and "Content-Encoding" not in answer.headers
         and (answer.content_length or 0) >= LEAST
     )
+
+
+@lru_cache(maxsize=256)
+def _packed(page: bytes) -> bytes:
+    """Compress a visitor's page; the same page is asked for again and again."""
+    return gzip.compress(page, LEVEL)
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import and_, delete, insert, or_, text, update
 
-from service.base.db import Session, col, insert_many, insert_or_ignore, select
+from service.base.db import Session, add_to_counts, col, insert_many, select
 from service.base.errors import Changed, NotFound
 from service.catalogue.rules import Column, DatasetState, Entry, unpacked
 from service.catalogue.tables import (
@@ -239,6 +239,11 @@ def count_of(session: Session, kind: str, value: str = "") -> int:
     return row.n if row else 0
 
 
+def revision(session: Session) -> tuple[int, int]:
+    """Return what changes whenever a dataset is entered or leaves, and with it what any list shows."""
+    return count_of(session, "last"), count_of(session, "all")
+
+
 def enter(session: Session, values: Mapping[str, Any], *, terms: str, facets: Mapping[str, Sequence[str]]) -> int:
     """Make a dataset found and counted; return its number.  One that is found already is entered anew, as the newest.
 
@@ -264,10 +269,9 @@ def leave(session: Session, dataset_id: str) -> None:
 
 
 def _count(session: Session, facets: Mapping[str, Sequence[str]], by: int) -> None:
-    for kind, value in sorted((kind, value) for kind, values in facets.items() for value in values):
-        insert_or_ignore(session, FacetCount, kind=kind, value=value, n=0)
-        counted = update(FacetCount).where(col(FacetCount.kind) == kind, col(FacetCount.value) == value)
-        session.execute(counted.values(n=FacetCount.n + by))
+    """Add to the counts, one row after the other in order, so that no two transactions wait for each other."""
+    counted = sorted((kind, value) for kind, values in facets.items() for value in values)
+    add_to_counts(session, FacetCount, "n", [{"kind": kind, "value": value, "n": by} for kind, value in counted])
 
 
 def unpublished_ids(session: Session) -> list[str]:

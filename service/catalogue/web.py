@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
 from service.base import db, http
@@ -76,21 +76,27 @@ def titles() -> dict[str, object]:
 @pages.get(PATH)
 @requires(Role.PUBLIC)
 def datasets() -> ResponseReturnValue:
-    """List a page of the published datasets that answer the reader's words and choices."""
+    """List a page of the published datasets that answer the reader's words and choices.
+
+    Visitors all see the same list: a page made for one is kept for the next until a dataset is published or leaves.
+    """
+    with db.reading() as session:
+        return http.shared_page(store.revision(session), lambda: _answer(session))
+
+
+def _answer(session: Session) -> Response:
     try:
         asked, errors = parse(SearchForm, form_data(request.args, lists=SEARCH_LISTS)), {}
     except Invalid as fault:
         asked, errors = SearchForm(), errors_by_field(fault)
     query = words.asked(asked.q)
-    with db.reading() as session:
-        page = finding.find(
-            session, query, asked.chosen, sort=asked.sort or "", cursor=asked.cursor, limit=PAGE, lang=current()
-        )
-        if errors:
-            page = replace(page, found=(), cursor=None)
-        return http.page(
-            "catalogue/list.html", status=422 if errors else 200, **_list(session, asked, query, page, errors)
-        )
+    page = finding.find(
+        session, query, asked.chosen, sort=asked.sort or "", cursor=asked.cursor, limit=PAGE, lang=current()
+    )
+    if errors:
+        page = replace(page, found=(), cursor=None)
+    status = 422 if errors else 200
+    return http.page("catalogue/list.html", status=status, **_list(session, asked, query, page, errors))
 
 
 @pages.get(f"{PATH}/suggestions")

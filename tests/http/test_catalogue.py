@@ -244,3 +244,25 @@ def test_a_cursor_that_somebody_made_up_begins_anew(visitor, sort, told):
     cursor = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
     answer = visitor.get("/api/v1/datasets", query_string={"sort": sort, "cursor": cursor})
     assert answer.status_code == 200
+
+
+def test_a_page_kept_for_visitors_changes_as_soon_as_a_dataset_leaves_or_comes(world):
+    visitor, path = world.visitor(), "/datasets?q=停车"
+    first = visitor.get(path).text
+    assert visitor.get(path).text == first
+    with db.writing() as session:
+        found = store.dataset(session, world.dataset)
+        store.leave(session, found.id)
+    assert f'href="/datasets/{world.dataset}"' in first
+    assert f'href="/datasets/{world.dataset}"' not in visitor.get(path).text
+
+
+def test_a_page_kept_for_visitors_is_kept_for_each_language_and_theme_and_never_shown_to_a_person(world):
+    visitor, path = world.visitor(), "/datasets?q=停车"
+    zh = visitor.get(path).text
+    assert 'lang="zh-CN"' in zh and 'lang="en"' in world.visitor().get(path, headers={"Accept-Language": "en"}).text
+    visitor.get("/theme/dark")
+    assert 'data-theme="dark"' in visitor.get(path).text
+    person = world.login("tide-apply")
+    assert 'action="/logout"' in person.get(path).text
+    assert world.visitor().get(path).text == zh
