@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from service.audit import jobs
+from service.base.access import Role
 from service.base.errors import Refusal
 from service.base.i18n import HAN
 from service.home.rules import kinds_of
@@ -231,3 +232,11 @@ def test_a_guide_has_the_same_parts_in_both_languages(sqlite_app, name):
         for each in ("zh", "en")
     ]
     assert parts[0] == parts[1]
+
+
+@BOTH
+@pytest.mark.parametrize("role", [Role.APPLICANT, Role.STEWARD, Role.OPERATOR])
+def test_the_quick_start_leads_only_firms_to_their_grants(enter, role, language):
+    reader = enter(role)
+    text = reader.get("/help/quickstart", headers={"Accept-Language": language}).text.partition("<main")[2]
+    assert ('href="/grants"' in text) == (role is Role.APPLICANT)
