@@ -20,7 +20,7 @@ USUAL = (("zh", "phone"), ("en", "desk"))
 EVERYWHERE = tuple((language, screen) for language in ("zh", "en") for screen in SCREENS)
 everywhere = pytest.mark.parametrize("setting", EVERYWHERE, ids="-".join, indirect=True)
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
-TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+TOO_WIDE = "() => { const all = document.documentElement; return all && all.scrollWidth - all.clientWidth; }"
 # The browser reports every refusal that a journey provokes on purpose; each of those is asserted where it is provoked.
 REFUSED = re.compile(r"Failed to load resource: the server responded with a status of (401|403|404|409|422)")
 
@@ -96,10 +96,14 @@ class Visit:
         for _ in range(5):
             self.page.wait_for_load_state()
             try:
-                return int(self.page.evaluate(TOO_WIDE))
+                wide = self.page.evaluate(TOO_WIDE)
             except Error as fault:
                 if "navigation" not in str(fault):
                     raise
+                continue
+            if wide is not None:
+                return int(wide)
+            self.page.wait_for_timeout(50)  # the next page has begun and has nothing yet
         raise TimeoutError(f"{self.path} does not come to rest")
 
     def _hear(self, message: ConsoleMessage) -> None:
