@@ -102,12 +102,12 @@ def names_of(site: Running) -> tuple[str, ...]:
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def log_in(site: Running, role: str | None, language: str) -> requests.Session:
+def log_in(site: Running, role: str | None, language: str, *, number: int = 0) -> requests.Session:
     """Return a browser of the demo's account of `role`, or of a visitor, that prefers `language`."""
     browser = requests.Session()
     browser.headers.update({"Accept-Language": language, "Origin": site.base_url, "Sec-Fetch-Site": "same-origin"})
     if role is not None:
-        account = site.account(role)
+        account = site.account(role, number)
         form = {"login": account["login"], "password": account["password"], "next": "/"}
         answer = browser.post(f"{site.base_url}/login", data=form, allow_redirects=False, timeout=30)
         assert answer.status_code == 303, answer.text

@@ -10,7 +10,7 @@ import pytest
 
 from tests.house.scan import ROOT, SKIPPED
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("containerfile")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def run_lines() -> list[str]:

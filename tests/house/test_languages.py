@@ -7,7 +7,7 @@ import pytest
 from tests import running
 from tests.house.crawl import Page, log_in, names_of, strangers, walk
 
-pytestmark = [pytest.mark.xdist_group("languages"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 ROLES = (None, "applicant", "manager", "steward", "authority", "auditor", "operator")
 
 

@@ -15,6 +15,8 @@ from tests.running import Running
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 ROLES = ("visitor", "applicant", "manager", "steward", "authority")
+# The unit of these two holds a grant and has a system that reads by it.
+NUMBERS = {"applicant": 1, "manager": 1}
 # A page that says to a role just what it says to the one before is looked at once.
 BEFORE = {"applicant": "visitor", "manager": "applicant", "steward": "visitor", "authority": "steward"}
 TOLD_APART = ("step", "name")  # parts of an address that name a page and not one thing of many
@@ -39,7 +41,8 @@ class Reader:
         return f"{self.role}-{self.language}"
 
     def enter(self, site: Running) -> requests.Session:
-        return log_in(site, None if self.role == "visitor" else self.role, LANGUAGES[self.language])
+        role = None if self.role == "visitor" else self.role
+        return log_in(site, role, LANGUAGES[self.language], number=NUMBERS.get(self.role, 0))
 
 
 READERS = tuple(Reader(role, language) for language in LANGUAGES for role in ROLES)
