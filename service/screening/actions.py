@@ -197,12 +197,3 @@ def _groups(verdicts: Mapping[str, dict[str, Any]]) -> Iterator[int]:
     for verdict in verdicts.values():
         for rule in standing_out(verdict):
             yield from (duty["k"] for duty in rule["obligations"] if duty["kind"] == "min_group")
-
-
-def lists_for(key_domain: str, *, now: datetime) -> list[dict[str, Any]]:
-    """Return the lists in force today that judge a domain's datasets: {"id", "edition", "domain", "digest"} each."""
-    return [
-        {"id": edition.id, "edition": edition.edition, "domain": edition.domain, "digest": edition.digest}
-        for edition in engine.editions()
-        if edition.domain in ("common", key_domain) and edition.effective.holds(day_of(now))
-    ]
