@@ -170,6 +170,24 @@ def _insertion(table: type[SQLModel], dialect: str) -> Insert:
     return statement
 
 
+def add_to_counts(session: Session, table: type[SQLModel], count: str, rows: list[Mapping[str, object]]) -> None:
+    """Add each row's number in the column `count` to the row of the same primary key; make the row where none is."""
+    if rows:
+        session.execute(_counting(table, count, session.get_bind().dialect.name), rows)
+
+
+@cache
+def _counting(table: type[SQLModel], count: str, dialect: str) -> Insert:
+    found = table.metadata.tables[str(table.__tablename__)]
+    if dialect == "postgresql":
+        on_postgresql = insert_on_postgresql(found)
+        more = {count: found.c[count] + on_postgresql.excluded[count]}
+        return on_postgresql.on_conflict_do_update(index_elements=list(found.primary_key), set_=more)
+    on_sqlite = insert_on_sqlite(found)
+    more = {count: found.c[count] + on_sqlite.excluded[count]}
+    return on_sqlite.on_conflict_do_update(index_elements=list(found.primary_key), set_=more)
+
+
 def insert_many(session: Session, table: type[SQLModel], rows: list[Mapping[str, object]]) -> None:
     """Insert rows without making objects of them."""
     if rows:

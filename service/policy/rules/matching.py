@@ -160,12 +160,20 @@ def _match_set(match: SetMatch, values: Values) -> Found:
     if not values.pairs and not values.missing and match.none_of is None:
         return FALSE
     if match.any_of is not None:
+        if not values.missing and not _any_holds(match.any_of, values):
+            return FALSE
         parts.append(either([_one_word(word, values) for word in match.any_of]))
     if match.all_of is not None:
         parts.append(both([_one_word(word, values) for word in match.all_of]))
     if match.none_of is not None:
         parts.append(_none(either([_one_word(word, values) for word in match.none_of]), values))
     return _in_order(both(parts), values)
+
+
+def _any_holds(words: Iterable[str], values: Values) -> bool:
+    """Whether any value holds any of the words; most conditions of most requests end here."""
+    holds, found = values.holds, [value for value, _ in values.pairs]
+    return any(holds(value, word) for word in words for value in found)
 
 
 def _none(found: Found, values: Values) -> Found:
@@ -185,6 +193,8 @@ def _one_word(word: str, values: Values) -> Found:
 
 def _in_order(found: Found, values: Values) -> Found:
     """Evidence in the order of the facts, the rule's words after it."""
+    if len(found.evidence) < 2:
+        return found
     place = {evidence: index for index, (_, evidence) in enumerate(values.pairs)}
     ordered = sorted(found.evidence, key=lambda each: place.get(each, len(place)))
     return Found(found.truth, tuple(ordered), found.missing)

@@ -8,7 +8,7 @@ from service.catalogue.engine.hangzhou import CAR_PARKS, CHECKPOINTS, CLINICS, D
 from service.catalogue.engine.synthetic.chance import FIRST_DAY, SMALLEST_CELL, Chance, Rows, moment_in, table
 
 PARKING_DAYS, PARKING_ROWS = 28, 20_000
-PASSING_DAYS, PASSING_ROWS = 3, 60_000
+PASSING_DAYS, PASSING_ROWS = 3, 30_000
 VISITS, CHECK_INS = 8_000, 6_000
 VEHICLES = (("小型汽车", 70), ("新能源小型汽车", 24), ("大型汽车", 4), ("挂车", 2))
 VEHICLE_NAMES = [name for name, _weight in VEHICLES]
