@@ -158,10 +158,10 @@ _standings: dict[tuple[object, ...], Standing] = {}
 def standing(session: Session, dataset_id: str, *, now: datetime) -> Standing:
     """Return what the lists say of a dataset before anybody asks.
 
-    Kept in the process under everything that it follows from: the entry as it is now, the lists in use, the day.
+    Kept in the process under everything that it follows from: the entry as it is now, the policies in use, the day.
     """
-    subject, public, lists = store.subject(session, dataset_id), store.public(session, dataset_id), engine.editions()
-    key = (dataset_id, subject, public, day_of(now), id(lists), *(edition.digest for edition in lists))
+    subject, public = store.subject(session, dataset_id), store.public(session, dataset_id)
+    key = (dataset_id, subject, public, day_of(now), engine.in_use())
     if (found := _standings.get(key)) is None:
         found = _standing(dataset_id, subject, public, now=now)
         if len(_standings) >= MOST_STANDING:

@@ -68,6 +68,11 @@ def editions() -> tuple[NegativeList, ...]:
     return tuple(policy.current().lists)
 
 
+def in_use() -> object:
+    """Return what stands for the policies in use: equal to itself only, whatever they have in common with others."""
+    return policy.current()
+
+
 def body_of(edition: NegativeList) -> dict[str, Any]:
     """Return what is kept of an edition: all of it but its tests, which its digest leaves out too."""
     body = edition.written()

@@ -67,6 +67,15 @@ def test_a_verdict_of_other_lists_is_never_remembered():
     assert canonical(before) == canonical(again) == canonical(after)
 
 
+def test_what_stands_before_anybody_asks_is_found_anew_under_other_policies():
+    """The same lists with another vocabulary or other routes close other columns and name other officers."""
+    with db.reading() as session:
+        before = actions.standing(session, DATASET, now=NOW)
+        assert actions.standing(session, DATASET, now=NOW) is before
+        policy.use(replace(cases.policies(), routes=cases.policies().routes))
+        assert actions.standing(session, DATASET, now=NOW) is not before
+
+
 def test_an_unknown_dataset_or_unit_is_not_found():
     with db.reading() as session:
         for ask in (Ask("nothing", ("a",)), Ask(DATASET, ("lot_id",), unit_id="nobody")):
