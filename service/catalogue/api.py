@@ -11,6 +11,7 @@ from service.base.forms import form_data, parse
 from service.base.i18n import current
 from service.catalogue import store
 from service.catalogue.engine import finding, words
+from service.catalogue.engine.profile import SMALLEST
 from service.catalogue.forms import SEARCH_LISTS, SearchForm
 from service.catalogue.rules import Openness
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
@@ -89,17 +90,21 @@ def _entry(found: Dataset, unit: Unit, version: DatasetVersion | None) -> dict[s
         "licence": {"name": found.licence, "url": found.licence_url},
         "source": {"note": found.source_note, "url": found.source_url},
         "published_at": found.published_at.isoformat() if found.published_at else None,
-        "version": _version(version) if version else None,
+        "version": _version(version, found) if version else None,
         "links": _links(found),
     }
 
 
-def _version(version: DatasetVersion) -> dict[str, Any]:
-    """Return what may be known of a version; the digest of its raw rows would let somebody try guesses at them."""
+def _version(version: DatasetVersion, found: Dataset) -> dict[str, Any]:
+    """Return what may be known of a version; the digest of its raw rows would let somebody try guesses at them.
+
+    Rows of data that is not open are counted by tens: two exact counts tell the remainder that a profile leaves out.
+    """
+    exact = found.openness == Openness.UNCONDITIONAL
     period = [day.isoformat() if day else None for day in (version.period_from, version.period_to)]
     return {
         "number": version.number,
-        "rows": version.rows,
+        "rows": version.rows if exact else version.rows - version.rows % SMALLEST,
         "created_at": version.created_at.isoformat(),
         "period": {"from": period[0], "to": period[1]},
     }

@@ -112,6 +112,30 @@ def test_the_checksum_of_data_that_is_not_open_is_keyed(world):
     assert text.count("hmac-sha256:") == 3, "in the list of versions and in both citations"
 
 
+def test_a_file_with_more_in_it_than_everybody_may_have_is_not_cited_by_its_plain_checksum(world):
+    """Whoever has the public columns could try out the ones left out until the digests agree."""
+    ((sha256,),) = world.found("select sha256 from datasetversion where dataset_id = 'flights'")
+    world.change("update releasedview set dataset_version = 99 where dataset_id = 'flights'")
+    text = page(world, "flights")
+    assert sha256 not in text and "hmac-sha256:" in text
+
+
+def test_the_rows_of_data_that_is_not_open_are_counted_by_tens_wherever_they_are_told(world):
+    world.change("update datasetversion set rows = 20007 where dataset_id = 'parking-records'")
+    told = world.visitor().get("/api/v1/datasets/parking-records")
+    assert told.get_json()["version"]["rows"] == 20_000
+    for text in (told.text, page(world, "parking-records"), world.visitor().get("/datasets?q=停车").text):
+        assert "20007" not in text and "20,007" not in text
+    assert "20,000" in text
+
+
+def test_where_a_dataset_comes_from_is_not_named_before_it_is_published(world):
+    assert 'href="/datasets/passing-records"' in page(world, "road-traffic-15min")
+    ((title,),) = world.found("select title_zh from dataset where id = 'passing-records'")
+    world.change("update dataset set state = 'draft' where id = 'passing-records'")
+    assert title not in page(world, "road-traffic-15min").replace("<wbr>", "")
+
+
 def test_open_data_is_downloaded_and_cited_by_the_checksum_of_its_file(world):
     text = page(world, "exchange-rates")
     files = world.found("select csv_sha256, parquet_sha256 from releasedview where dataset_id = 'exchange-rates'")

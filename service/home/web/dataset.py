@@ -84,7 +84,7 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
         **_dictionary(columns, standing, view, found),
         **_profile(session, found, columns, standing, versions),
         **_rows(view),
-        **_cited(found, source, versions, view, now=now),
+        **_cited(found, source, versions, view, whole=_open_whole(columns, view), now=now),
     }
 
 
@@ -181,11 +181,13 @@ def _first_rows(key: str, _sha256: str, shown: tuple[str, ...]) -> tuple[dict[st
 
 
 def _cited(
-    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], view: ReleasedView | None, *, now: datetime
-) -> dict[str, Any]:
+    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], view: ReleasedView | None, *, whole: bool,
+    now: datetime,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the checksums of the versions and the citation; `whole` says that everybody may have every column."""
     if not versions:
         return {"checksums": {}, "cited": None}
-    checksums = {one.number: _checksum(one, found) for one in versions}
+    checksums = {one.number: _checksum(one, plain=whole) for one in versions}
     if view:
         checksums[view.dataset_version] = f"sha256:{view.parquet_sha256}"
     cited = citing.Cited(
@@ -201,8 +203,12 @@ def _cited(
     return {"checksums": checksums, "cited": written}
 
 
-def _checksum(version: DatasetVersion, found: Dataset) -> str:
-    if found.openness == Openness.UNCONDITIONAL:
+def _open_whole(columns: Sequence[DatasetColumn], view: ReleasedView | None) -> bool:
+    return view is not None and {column.name for column in columns} <= {column["name"] for column in view.columns}
+
+
+def _checksum(version: DatasetVersion, *, plain: bool) -> str:
+    if plain:
         return f"sha256:{version.sha256}"
     return citing.keyed_checksum(version.sha256, key=http.settings().pepper())
 
