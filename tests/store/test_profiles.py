@@ -1,7 +1,7 @@
 """What a page tells of a table shows no single row: nothing planted comes through, and a difference finds nothing."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -85,6 +85,27 @@ def test_every_count_is_of_at_least_ten_rows_and_round(table):
     found = [count for column in profile["columns"] for count in counts(profile, column)]
     assert found
     assert all(count >= 10 and count % 10 == 0 for count in found)
+
+
+@pytest.mark.parametrize("kind", ["day", "at", "speed"])
+def test_the_ends_are_those_of_many_vehicles_and_not_of_one_with_many_rows(tmp_path, kind):
+    """Fifty rows of one vehicle in two hundred and fifty are a fifth of the rows; their day is still its own."""
+    ends = {"day": (date(2026, 3, 2), date(1871, 3, 18)), "speed": (30.0, 987_654.0)}
+    ends["at"] = (START, datetime(1871, 3, 18, 12, tzinfo=UTC))
+    usual, odd = ends[kind]
+    step = 0.5 if kind == "speed" else timedelta(days=1)
+    rows = {
+        "plate": [f"浙A{n:05}" for n in range(200)] + ["浙Z99999"] * 50,
+        kind: [usual + step * (n % 20) for n in range(200)] + [odd] * 50,
+    }
+    file = tmp_path / "ends.parquet"
+    pq.write_table(pa.table(rows), file)
+    closed = frozenset({"plate"})
+    alone = measure(file, Terms(closed))["columns"][kind]
+    found = measure(file, Terms(closed, holders=("plate",)))["columns"][kind]
+    assert "1871" in everything(alone) or "50000" in everything(alone)
+    assert "1871" not in everything(found) and "50000" not in everything(found)
+    assert found["unit"] in ("day", "hour", 0.5)
 
 
 def test_no_extreme_is_named(table):

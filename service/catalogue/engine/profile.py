@@ -177,7 +177,7 @@ def _column(table: Measuring, column: str, kind: str) -> dict[str, Any]:
 def _numbers(table: Measuring, column: str, filled: int, *, whole: bool) -> dict[str, Any] | None:
     """Return bins of equal and round width; None where nearly all values are one."""
     low, high = _inner(table, column, filled)
-    if high <= low:
+    if low is None or high is None or high <= low:
         return None
     step = nice_step((high - low) / (MOST_BINS - 4), whole=whole)
     first, last = math.floor(low / step), math.floor(high / step)
@@ -199,14 +199,27 @@ def nice_step(wanted: float, *, whole: bool = False) -> float:
 def _inner(table: Measuring, column: str, filled: int) -> tuple[Any, Any]:
     """Return the values between which nearly all lie, each with at least `smallest` values outside it or on it.
 
-    They choose edges and are never released.
+    Those values are of as many of whatever the table identifies: the rows of one of them move no end.  None where
+    there are not so many of them.  They choose edges; of times, their days are told.
     """
     share = max(TAIL, table.terms.smallest / filled)
     name = _name(column)
     low, high = table.one(
         f"SELECT quantile_disc({name}, ?::DOUBLE), quantile_disc({name}, ?::DOUBLE) FROM data", share, 1 - share
     )
+    for holder in table.terms.holders:
+        least, most = _ends(table, name, _name(holder))
+        if least is None or most is None:
+            return None, None
+        low, high = max(low, least), min(high, most)
     return low, high
+
+
+def _ends(table: Measuring, name: str, holder: str) -> tuple[Any, Any]:
+    """Return the value below or on which `smallest` different holders have one, and that above which as many do."""
+    place = table.terms.smallest
+    each = f"SELECT min({name}) AS l, max({name}) AS h FROM data WHERE {name} IS NOT NULL AND {holder} IS NOT NULL"
+    return table.one(f"SELECT min(l, {place})[{place}], max(h, {place})[{place}] FROM ({each} GROUP BY {holder})")
 
 
 def _round(value: float, step: float) -> float:
@@ -221,6 +234,8 @@ def _round(value: float, step: float) -> float:
 def _times(table: Measuring, column: str, filled: int, kind: str) -> dict[str, Any] | None:
     """Return bins by hour of the day where times have hours, else by the calendar; and the days of nearly all."""
     low, high = _inner(table, column, filled)
+    if low is None or high is None or high < low:
+        return None
     first, last = table.one("SELECT CAST(? AS DATE), CAST(? AS DATE)", low, high)
     lasts = {"range": [first.isoformat(), last.isoformat()]}
     if kind != "DATE":
