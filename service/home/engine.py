@@ -34,7 +34,19 @@ QUERIES: dict[str, Mapping[str, str]] = {
         "grant": "the grant to read under; the one that ends last when absent",
     },
     "data.file": {"grant": "the grant to read under; the one that ends last when absent"},
-    "catalogue_api.datasets": {"q": "words", "domain": "key domain", "openness": "openness class"},
+    "catalogue_api.datasets": {
+        "q": "words, in Chinese or English, or pinyin; at most 100 letters",
+        "domain": "key domain; like every facet it may be given several times, and any of its values will do",
+        "data_domain": "data domain",
+        "unit": "source unit's id",
+        "openness": "openness class",
+        "level": "level, 1 to 4",
+        "cycle": "update cycle",
+        "format": "file format",
+        "has": "what the dataset comes with",
+        "sort": "relevance, newest, title or used; relevance with words and newest without when absent",
+        "cursor": "`next` of the page before",
+    },
 }
 SCHEMAS = "#/components/schemas/"
 PROBLEM: dict[str, Any] = {

@@ -5,6 +5,7 @@ import re
 
 from service.app import create_app
 from service.base.settings import Settings
+from service.catalogue.forms import SearchForm
 from service.home.engine import BODIES
 
 
@@ -49,3 +50,9 @@ def test_a_replica_that_serves_the_data_plane_alone_starts(tmp_path):
     paths = {rule.rule for rule in served.url_map.iter_rules()}
     assert "/oauth/token" in paths
     assert "/applications" not in paths
+
+
+def test_the_list_of_datasets_may_be_asked_all_that_its_page_may(visitor):
+    document = visitor.get("/api/v1/openapi.json").get_json()
+    told = {each["name"] for each in document["paths"]["/api/v1/datasets"]["get"]["parameters"]}
+    assert told == set(SearchForm.model_fields)

@@ -14,7 +14,7 @@ from service.base.i18n import HAN
 from service.home.rules import kinds_of
 from service.home.web.advice import BY_CODE
 from service.home.web.help import ORDER, problems
-from service.home.web.reference import SUMMARIES
+from service.home.web.reference import PARAMETERS, SUMMARIES
 from tests.http.conftest import open_browser
 
 GUIDES = [f"/help/{name}" for name in ORDER]
@@ -211,6 +211,7 @@ def test_the_reference_has_every_operation_that_programs_read_of(sqlite_app, lan
             assert f"{method.upper()}</span> <code>{path}</code>" in page
             for parameter in operation["parameters"]:
                 assert f"<code>{parameter['name']}</code>" in page
+                assert parameter["name"] in PARAMETERS
 
 
 def test_every_operation_is_told_in_the_reader_s_language(sqlite_app):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from service.base.i18n import N_
+from service.catalogue.rules import FACETS
 
 Document = Mapping[str, Any]
 
@@ -54,8 +55,8 @@ PARAMETERS = {
     "cursor": N_("上一页答复中的 next"),
     "grant": N_("在哪一份授权下读取；不写为最晚到期的一份"),
     "q": N_("关键词"),
-    "domain": N_("重点领域"),
-    "openness": N_("开放属性"),
+    **FACETS,
+    "sort": N_("排序"),
 }
 SECURITY = {
     "token": N_("访问令牌；无条件开放的数据不用"),
