@@ -1,6 +1,7 @@
 """The data plane's faces of today: a page of rows as JSON, and whole files with ranges."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from email.utils import format_datetime
 
 from flask import Blueprint, Response, g, request
@@ -143,22 +144,37 @@ def _ranged(admitted: Admitted, asked: Asked, key: str, etag: str, size: int, na
     return answer
 
 
-def _watched(admitted: Admitted, asked: Asked, key: str, start: int, end: int, name: str) -> Iterator[bytes]:
+@dataclass(slots=True)
+class Sent:
+    """How many bytes of an answer its reader took; None before the first was asked for."""
+
+    size: int | None = None
+
+
+def _watched(admitted: Admitted, asked: Asked, key: str, start: int, end: int, name: str) -> Iterable[bytes]:
+    """Return a file's bytes; what was sent of them is written down once they were read, broke off or were closed."""
+    sent = Sent()
+
+    def note() -> None:
+        if sent.size is not None:
+            rows = admitted.view.rows * sent.size // _object(admitted.view, name)[2]
+            _note(admitted, name.rsplit(".", 1)[1], rows, sent.size, whole=sent.size == end - start)
+
+    return oauth.Afterwards(_sending(admitted, asked, key, start, end, sent), note)
+
+
+def _sending(admitted: Admitted, asked: Asked, key: str, start: int, end: int, sent: Sent) -> Iterator[bytes]:
     """Yield a file's bytes, looking every 8 MiB whether the grant still lives; cut the answer when it does not."""
-    sent, unchecked = 0, 0
+    sent.size, unchecked = 0, 0
     open_still = gate.still_open(admitted, asked)
-    try:
-        for chunk in blobs.stream(key, start, end - start, CHUNK):
-            if unchecked >= RECHECK:
-                unchecked = 0
-                if not open_still():
-                    raise ConnectionAbortedError("the grant ended while its bytes were on the way")
-            yield chunk
-            sent += len(chunk)
-            unchecked += len(chunk)
-    finally:
-        rows = admitted.view.rows * sent // _object(admitted.view, name)[2]
-        _note(admitted, name.rsplit(".", 1)[1], rows, sent, whole=sent == end - start)
+    for chunk in blobs.stream(key, start, end - start, CHUNK):
+        if unchecked >= RECHECK:
+            unchecked = 0
+            if not open_still():
+                raise ConnectionAbortedError("the grant ended while its bytes were on the way")
+        yield chunk
+        sent.size += len(chunk)
+        unchecked += len(chunk)
 
 
 def _say_grant(answer: Response, admitted: Admitted) -> None:

@@ -47,7 +47,7 @@ class Afterwards:
     def __next__(self) -> bytes:
         try:
             return next(self._body)
-        except StopIteration:
+        except BaseException:  # at its end, and where it breaks
             self.close()
             raise
 

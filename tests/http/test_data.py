@@ -1,6 +1,7 @@
 """The data plane on the loaded demo: exactly what was granted, page by page and file by file, until it ends."""
 
 import csv
+import gc
 import hashlib
 import io
 from datetime import UTC, datetime, timedelta
@@ -406,6 +407,19 @@ def test_every_answer_with_data_leaves_one_row_of_usage_and_no_refusal_does(worl
     assert file[2:] == ("parquet", 20_000, len(body), 1)
     assert some[2] == "csv" and some[4] == len(part) == 65_248 and 1_900 < some[3] < 2_100
     assert public[:4] == (None, None, "rows", 2)
+
+
+def test_a_file_that_nobody_reads_on_or_closes_writes_nothing_when_it_is_thrown_away(world, monkeypatch):
+    """It may be thrown away inside a transaction of the same thread, and would wait there for itself."""
+    monkeypatch.setattr(api, "CHUNK", 1 << 14)
+    noted = []
+    monkeypatch.setattr(api, "_note", lambda *args, **_more: noted.append(args[3]))
+    answer = world.file(world.token())
+    parts = answer.iter_encoded()
+    assert next(parts)
+    del answer, parts
+    gc.collect()
+    assert noted == []
 
 
 def test_a_suspension_cuts_a_file_that_is_on_its_way(world, monkeypatch):
