@@ -29,7 +29,7 @@ __all__ = ["browser", "pages", "routes", "site"]  # fixtures
 
 pytestmark = pytest.mark.timeout(1800)
 
-TIMES = 200
+TIMES = 100
 P50_LIMIT, RATIO_LIMIT = 20.0, 5.0  # ms, p99 / p50
 SCORE_LIMIT = 95
 CATEGORIES = ("performance", "accessibility", "best-practices")
