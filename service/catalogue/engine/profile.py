@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SMALLEST = 10  # rows
+SMALL = 1 << 20  # bytes of a file that is read into memory whole
 MOST_BINS = 24
 MOST_VALUES = 10
 LONGEST = 60  # characters of a shown value
@@ -130,23 +131,45 @@ def measure(file: Path, terms: Terms) -> dict[str, Any]:
         described = connection.execute("DESCRIBE data").fetchall()
         counted = connection.execute("SELECT count(*) FROM data").fetchone()
         measuring = Measuring(connection, terms, counted[0] if counted else 0)
-        columns = {name: _column(measuring, name, kind) for name, kind, *_rest in described}
+        counts = _counted(connection, [name for name, *_rest in described])
+        columns = {name: _column(measuring, name, kind, *counts[name]) for name, kind, *_rest in described}
     return {"smallest": terms.smallest, "columns": columns}
+
+
+def _counted(connection: "DuckDBPyConnection", names: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return for each column how many values it has, and how many different ones.
+
+    Each is counted by a query of its own within one statement: several distinct counts in one query are planned slowly.
+    """
+    asked = (f"SELECT {at}, count({n}), count(DISTINCT {n}) FROM data" for at, n in enumerate(map(_name, names)))
+    return {
+        names[at]: (filled, distinct)
+        for at, filled, distinct in connection.execute(" UNION ALL ".join(asked)).fetchall()
+    }
 
 
 @contextmanager
 def _opened(file: Path) -> Iterator["DuckDBPyConnection"]:
-    """Open a DuckDB that sees this one file, as the table `data`, and cannot be told otherwise."""
+    """Open a DuckDB that sees this one file, as the table `data`, and cannot be told otherwise.
+
+    A small file is read once, by one thread: every statement that reads it anew, or wakes a second thread, costs more
+    than what it counts.
+    """
     import duckdb
 
-    connection = duckdb.connect(config={"threads": 2, "memory_limit": "1GB", "autoinstall_known_extensions": False})
+    small = file.stat().st_size <= SMALL
+    threads = 1 if small else 2
+    connection = duckdb.connect(
+        config={"threads": threads, "memory_limit": "1GB", "autoinstall_known_extensions": False}
+    )
     quoted = "'" + str(file).replace("'", "''") + "'"
     try:
         connection.execute("SET TimeZone = 'Asia/Shanghai'")
         connection.execute(f"SET allowed_paths = [{quoted}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        connection.execute(f"CREATE VIEW data AS SELECT * FROM read_parquet({quoted})")
+        kind = "TEMP TABLE" if small else "VIEW"
+        connection.execute(f"CREATE {kind} data AS SELECT * FROM read_parquet({quoted})")
         yield connection
     finally:
         connection.close()
@@ -156,8 +179,7 @@ def _name(column: str) -> str:
     return '"' + column.replace('"', '""') + '"'
 
 
-def _column(table: Measuring, column: str, kind: str) -> dict[str, Any]:
-    (filled, distinct) = table.one(f"SELECT count({_name(column)}), count(DISTINCT {_name(column)}) FROM data")
+def _column(table: Measuring, column: str, kind: str, filled: int, distinct: int) -> dict[str, Any]:
     nulls = table.rounded(table.rows - filled) * 100 // table.rows if table.rows else 0
     if column in table.terms.closed:
         return {"closed": True, "nulls": nulls}
