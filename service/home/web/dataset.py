@@ -92,18 +92,14 @@ def _dictionary(
     columns: Sequence[DatasetColumn], standing: Standing, view: ReleasedView | None, found: Dataset
 ) -> dict[str, Any]:
     public = {column["name"] for column in view.columns} if view else set()
-    lines: list[Shown] = []
+    closed = found.openness == Openness.PROHIBITED
     maybe: dict[str, dict[str, Any]] = {}
+    lines: list[Shown] = []
     for column in columns:
         verdict = rules.column_shown(standing.verdicts[column.name])
-        hits = tuple(rule for rule in verdict["rules"] if rule["state"] == "hit")
-        if verdict["outcome"] == "prohibit" or found.openness == Openness.PROHIBITED:
-            hits = tuple(rule for rule in hits if rule["outcome"] == "prohibit")
+        lines.append(_line(column, verdict, closed=closed, kept=column.name in public if view else None))
         if verdict["depends"] and found.openness == Openness.RESTRICTED:
             maybe |= {rule["id"]: rule for rule in verdict["rules"] if rule["state"] == "unknown"}
-        word = "prohibit" if found.openness == Openness.PROHIBITED else chip(verdict["outcome"], hits)
-        how = _how(word, hits, depends=verdict["depends"], kept=column.name in public if view else None)
-        lines.append(Shown(column, word, how, hits))
     named = {rule["id"]: rule for line in lines for rule in line.clauses} | maybe
     return {
         "lines": lines,
@@ -111,6 +107,15 @@ def _dictionary(
         "named": [*named.values(), *(rule for rule in standing.prohibiting if rule["id"] not in named)],
         "usable": sum(line.word in ("pass", "condition") for line in lines),
     }
+
+
+def _line(column: DatasetColumn, verdict: Mapping[str, Any], *, closed: bool, kept: bool | None) -> Shown:
+    """Return one line of the dictionary; `closed` is a dataset that nobody may have, `kept` as in `_how`."""
+    hits = tuple(rule for rule in verdict["rules"] if rule["state"] == "hit")
+    if closed or verdict["outcome"] == "prohibit":
+        hits = tuple(rule for rule in hits if rule["outcome"] == "prohibit")
+    word = "prohibit" if closed else chip(verdict["outcome"], hits)
+    return Shown(column, word, _how(word, hits, depends=verdict["depends"], kept=kept), hits)
 
 
 def _how(word: str, hits: Sequence[Mapping[str, Any]], *, depends: bool, kept: bool | None) -> tuple[str, ...]:
