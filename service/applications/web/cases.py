@@ -1,6 +1,7 @@
 """A case as its unit follows it and as officers look it up; its decision as a letter."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -61,9 +62,7 @@ def case_page(
     mine = is_own(application, who)
     judged = shown_verdict(session, application, dataset, now=now)
     decisions = store.decisions(session, application.id)
-    line = stages(session, application, decisions, now=now)
     rows = _rows(session, application, dataset, decisions, judged)
-    others = other_parts(session, application) if mine else []
     return http.page(
         "applications/show.html",
         status=refusal.status if refusal else 200,
@@ -76,11 +75,7 @@ def case_page(
         mine=mine,
         manager=mine and who.has(Role.MANAGER),
         second=not mine and who.person_id in store.deciders_elsewhere(session, application),
-        stages=line,
-        now_at=next((stage for stage in line if stage.mark == "now"), None),
-        total=total_clock(application, now=now),
         decisions=decisions,
-        names=people.names_of(session, {stage.by for stage in line if stage.by}) if not mine else {},
         rows=rows,
         judged=judged,
         open=store.is_open(application),
@@ -89,15 +84,34 @@ def case_page(
         letter=told_decision(session, application, decisions),
         agreement=store.agreement(session, application.id),
         grant=grants.of_application(session, application.id, dataset.id),
-        others=others,
-        titles=catalogue.datasets_by_id(session, [each.dataset_id for each in others]),
         states=STATES,
         verbs=VERBS,
         holders=HOLDERS,
         typed=typed,
         refusal=refusal,
         refused=told(session, application, refusal),
+        **_course(session, application, decisions, mine=mine, now=now),
+        **_form_parts(session, application, mine=mine),
     )
+
+
+def _course(
+    session: Session, application: Application, decisions: Sequence[Decision], *, mine: bool, now: datetime
+) -> dict[str, Any]:
+    """Return the case's stages and clock; who did what is told to officers, not to the unit itself."""
+    line = stages(session, application, decisions, now=now)
+    return {
+        "stages": line,
+        "now_at": next((stage for stage in line if stage.mark == "now"), None),
+        "total": total_clock(application, now=now),
+        "names": people.names_of(session, {stage.by for stage in line if stage.by}) if not mine else {},
+    }
+
+
+def _form_parts(session: Session, application: Application, *, mine: bool) -> dict[str, Any]:
+    """Return the other datasets of the same form, for its own unit."""
+    others = other_parts(session, application) if mine else []
+    return {"others": others, "titles": catalogue.datasets_by_id(session, [each.dataset_id for each in others])}
 
 
 def told_decision(session: Session, application: Application, decisions: Sequence[Decision]) -> Decision | None:
