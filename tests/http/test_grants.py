@@ -208,6 +208,7 @@ def test_a_form_that_does_not_hold_comes_back_with_what_was_typed(person, grant)
     assert answer.status_code == 422
     assert "x" * 501 in answer.text
     assert "不得超过 500 个字" in answer.text
+    assert "<title>错误：" in answer.text
     assert "本系统为非涉密系统" in answer.text
     assert _held(grant) is None
 
