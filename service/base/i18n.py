@@ -1,4 +1,4 @@
-"""Two languages.  A message's id is its Chinese text; `service/locale/en/*.po` hold the English, a file a slice or page.
+"""Two languages.  A message's id is its Chinese text; the English stands in `service/locale/en/*.po`, by slice or page.
 
 The .po files are read directly (Babel's reader), so that there is nothing to compile and nothing stale in an install.
 """

@@ -29,6 +29,7 @@ def units_of(one: Granted) -> dict[str, str]:
 
 
 def entry(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
+    """Return a grant as the lists show it: whose, of what, its standing at `now`, its last Beijing day."""
     return {
         "grant": one.grant,
         "unit": one.unit,
