@@ -228,7 +228,12 @@ def test_a_submission_names_everything_that_is_missing_with_the_page_that_mends_
     id = begun(firm)
     page = firm.post(f"/applications/{id}/submission", data={"version": 0})
     assert page.status_code == 422
-    for text in ("请至少勾选一个字段", "写一句：", "选一种提供方式", f'href="/applications/{id}/draft/purpose#statement"'):
+    for text in (
+        "请至少勾选一个字段",
+        "写一句：",
+        "选一种提供方式",
+        f'href="/applications/{id}/draft/purpose#statement"',
+    ):
         assert text in page.text
 
 
