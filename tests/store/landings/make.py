@@ -45,6 +45,7 @@ def live(lived: world.World) -> None:
     _apply(lived)
     _dispute(lived)
     assert lived.rows(lived.token()).status_code == 200
+    assert "column-not-granted" in lived.rows(lived.token(), "?select=plate").text  # read: then it is kept
     lived.another_grant("parking-records", ["lot_id"], tasks=[({"kind": "training_register"}, lived.now().date())])
     clock.set_shift(CLOSE_TO_THE_END)
     grants.remind_of_expiry()
@@ -52,6 +53,7 @@ def live(lived: world.World) -> None:
     manager = lived.login("lake-manager")
     notice = lived.found("select id from notice where unit_id = 'firm-lake' order by id limit 1")[0].id
     assert manager.post(f"/notices/{notice}/reading").status_code == 303
+    _hand_back(lived)
     with db.writing() as session:
         for _ in range(FIRST_TILE):
             people.record_facts(session, "firm-tide", RegisterFacts(credit="good"), by="demo", now=clock.now(session))
@@ -76,6 +78,13 @@ def _apply(lived: world.World) -> None:
     answer = firm.post(f"/api/v1/applications/{made.json['id']}/submission", json={"version": 0})
     assert answer.status_code == 201, answer.text
     assert firm.post("/api/v1/applications", json=draft).status_code == 201  # stays a draft
+
+
+def _hand_back(lived: world.World) -> None:
+    """Give a grant back before its end."""
+    grant = lived.another_grant("road-traffic-15min", ["road_name"])
+    answer = lived.login("lake-manager").post(f"/grants/{grant}/handback", data={"reason": "项目结束"})
+    assert answer.status_code == 303, answer.text
 
 
 def _dispute(lived: world.World) -> None:
