@@ -344,13 +344,17 @@ def find_node() -> tuple[str, list[str]]:
 
 
 def bench() -> NoReturn:
-    """Set up and run tests/bench, which prints ratios."""
+    """Set up, walk the journeys in every corner, and run tests/bench, which prints ratios."""
     setup_tests()
     find_postgresql()
     find_chromium()
     find_web_tools()
-    os.chdir(ROOT)
-    os.execv(tool("python"), [tool("python"), "-m", "pytest", "tests/bench", "-q", "-s", "-p", "no:randomly"])
+    os.environ["QIANTANG_FULL"] = "1"
+    journeys = Suite("journeys")
+    journeys.run()
+    ratios = [tool("python"), "-m", "pytest", "tests/bench", "-q", "-s", "-p", "no:randomly"]
+    code = subprocess.run(ratios, cwd=ROOT, check=False).returncode
+    sys.exit(1 if journeys.broken or code else 0)
 
 
 def lock() -> None:

@@ -1,7 +1,7 @@
 """One served demo and one Chromium on each worker for all its journeys; a browser context for each person.
 
-Each journey is walked in Chinese at a phone and in English at a desk.  One that must be walked in both languages on
-both screens is marked `everywhere` (tests.journeys.visit).
+Each journey is walked in Chinese at a phone and in English at a desk.  Those marked `everywhere` (tests.journeys.visit)
+are walked by `make bench` in both languages on both screens.
 """
 
 from collections.abc import Callable, Iterator

@@ -4,6 +4,7 @@ Every page that a visit opens is looked at: it fits the screen without scrolling
 complain about (a refused style or script, a broken link of the page itself), and it speaks one language.
 """
 
+import os
 import re
 from urllib.parse import urlsplit
 
@@ -18,7 +19,9 @@ from tests.running import Running
 SCREENS = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 900}}
 USUAL = (("zh", "phone"), ("en", "desk"))
 EVERYWHERE = tuple((language, screen) for language in ("zh", "en") for screen in SCREENS)
-everywhere = pytest.mark.parametrize("setting", EVERYWHERE, ids="-".join, indirect=True)
+# Every corner is walked by `make bench`, which sets QIANTANG_FULL: each takes half a minute.
+CORNERS = EVERYWHERE if os.environ.get("QIANTANG_FULL") else USUAL
+everywhere = pytest.mark.parametrize("setting", CORNERS, ids="-".join, indirect=True)
 LOCALES = {"zh": "zh-CN", "en": "en-GB"}
 TOO_WIDE = "() => { const all = document.documentElement; return all && all.scrollWidth - all.clientWidth; }"
 # The browser reports every refusal that a journey provokes on purpose; each of those is asserted where it is provoked.
