@@ -93,7 +93,7 @@ def cookie_of(site: Running, reader: Reader) -> str:
 def timed(site: Running, cookie: str, path: str) -> tuple[float, float]:
     """Return p50 and p99 in ms of one page over one connection.
 
-    This process does not collect garbage meanwhile: its own pauses, some 40 ms each, would be counted as the server's.
+    This process does not collect garbage meanwhile: its own pauses would be counted as the server's.
     """
     gc.disable()
     connection = http.client.HTTPConnection(urlsplit(site.base_url).netloc, timeout=60)
