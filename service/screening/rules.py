@@ -355,10 +355,3 @@ FACTS = {
     "linked_columns": N_("与在用数据使用授权合并后的字段类型"),
     "linked_tags": N_("与在用数据使用授权合并后的标签"),
 }
-
-PROVENANCE_WORDS = {
-    "catalogue": N_("目录登记"),
-    "register": N_("单位登记"),
-    "computed": N_("系统测算"),
-    "declared": N_("申请单位填报"),
-}

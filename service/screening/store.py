@@ -100,11 +100,6 @@ def screenings(session: Session, *, after: str = "", limit: int = 500) -> Sequen
     return session.exec(select(Screening).where(Screening.id > after).order_by(col(Screening.id)).limit(limit)).all()
 
 
-def of_subject(session: Session, name: str) -> Sequence[Screening]:
-    """Return the screenings of a case or a dataset, newest first."""
-    return session.exec(select(Screening).where(Screening.subject == name).order_by(col(Screening.id).desc())).all()
-
-
 def screenings_of_live_grants(session: Session, *, now: datetime) -> list[tuple[Grant, Screening]]:
     """Return the grants in force at `now`, suspended ones too, each with the screening that it rests on."""
     found = session.exec(select(Grant).where(Grant.starts_at <= now, Grant.ends_at > now).order_by(col(Grant.id))).all()

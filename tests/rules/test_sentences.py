@@ -8,7 +8,7 @@ import pytest
 from service.base.i18n import HAN
 from service.policy.rules.models import Rule, When
 from service.policy.rules.phrases import AGGREGATE, EN, PERSONS, SINGLE_ROWS, ZH
-from service.policy.rules.sentences import exception_sentence, obligation_sentence, sentence
+from service.policy.rules.sentences import sentence
 from service.policy.rules.vocabulary import AXES
 from tests.policies.lists import shipped
 
@@ -131,17 +131,9 @@ def test_every_bound_of_every_number_is_spoken(key, operator):
     ids=lambda each: each["kind"],
 )
 def test_every_obligation_is_a_clause_in_both_languages(obligation):
-    read = Rule.of(
-        {
-            "id": "XX-001",
-            "title": {"zh": "甲", "en": "A"},
-            "basis": [{"law": "数据安全法", "mark": "read"}],
-            "outcome": "condition",
-            "when": {"cross_border": True},
-            "obligations": [obligation],
-        }
-    ).obligations
-    spoken = obligation_sentence(read[0], VOCABULARY)
+    bare = said(when={"cross_border": True}, outcome="review")
+    spoken = said(when={"cross_border": True}, outcome="review", obligations=[obligation])
+    assert all(len(spoken[language]) > len(bare[language]) for language in ("zh", "en"))
     assert HAN.search(spoken["zh"])
     assert not HAN.search(spoken["en"])
     assert not any(RAW_KEY.search(text) for text in spoken.values())
@@ -159,10 +151,11 @@ def test_the_named_groups_are_still_what_the_vocabulary_has():
 
 def test_an_exception_says_what_must_hold():
     (rule,) = (rule for rule in RULES if rule.id == "CO-005")
-    assert exception_sentence(rule.unless[0], VOCABULARY) == {
-        "zh": "数据集带有“监护人同意”标签，且以受控环境方式提供。",
-        "en": "When the dataset is marked “consent of guardians”, and delivery is by controlled environment.",
-    }
+    spoken = sentence(rule, VOCABULARY)
+    assert spoken["zh"].endswith("但数据集带有“监护人同意”标签，且以受控环境方式提供的除外。")
+    assert spoken["en"].endswith(
+        "unless the dataset is marked “consent of guardians”, and delivery is by controlled environment."
+    )
 
 
 def test_a_rule_with_a_term_says_so():

@@ -36,6 +36,10 @@ def classified_as(semantic, name="country"):
         session.get(DatasetColumn, (RATES, name)).semantic = semantic
 
 
+def _screenings_of(session, dataset):
+    return [row for row in screenings.screenings(session) if row.subject == f"dataset:{dataset}"]
+
+
 def test_open_data_is_screened_built_and_shown_at_once():
     found = jobs.publish_dataset(RATES, by="x")
     assert (found.outcome, found.columns, found.dropped) == ("pass", ("date", "country", "rate"), {})
@@ -43,7 +47,7 @@ def test_open_data_is_screened_built_and_shown_at_once():
         assert datasets.published_dataset(session, RATES)
         view = grants.public_view(session, RATES)
         assert [column["name"] for column in view.columns] == list(found.columns)
-        kept = screenings.of_subject(session, f"dataset:{RATES}")
+        kept = _screenings_of(session, RATES)
         assert [(row.moment, row.verdict["outcome"]) for row in kept] == [("publish", "pass")]
     assert jobs.replay() == (1, [])
 
@@ -83,7 +87,7 @@ def test_restricted_data_is_judged_for_the_record_and_has_no_public_view(world):
     with db.reading() as session:
         assert datasets.published_dataset(session, "parking-records")
         assert grants.public_view(session, "parking-records") is None
-        assert len(screenings.of_subject(session, "dataset:parking-records")) == 1
+        assert len(_screenings_of(session, "parking-records")) == 1
 
 
 def test_publishing_again_changes_nothing():

@@ -51,7 +51,6 @@ class Phrases:
     unless: str
     exception: str
     exceptions: str
-    holds: str
     name: Callable[[str], str]
     spoken: Callable[[Sequence[str]], str]
     span: Callable[[date, date | None], str]
@@ -124,7 +123,6 @@ ZH = Phrases(
     unless="，但{}的除外",
     exception="但{}的除外。",
     exceptions="但有下列情形之一的除外：{}。",
-    holds="{}。",
     name=str,
     spoken=lambda words: "".join(f"“{word}”" for word in words) + ("等词之一" if len(words) > 1 else ""),
     span=_span_zh,
@@ -259,7 +257,6 @@ EN = Phrases(
     unless=", unless {}",
     exception=" Except when {}.",
     exceptions=" Except when one of these holds: {}.",
-    holds="When {}.",
     name=_lower,
     spoken=lambda words: f"one of {len(words)} phrases that the list names" if len(words) > 1 else "a phrase it names",
     span=_span_en,

@@ -125,12 +125,6 @@ def _sentence(rule: Rule, speaker: Speaker) -> str:
     return said
 
 
-def exception_sentence(exception: Unless, vocabulary: Vocabulary) -> dict[str, str]:
-    """Return what must hold for an exception to lift its rule."""
-    speakers = (Speaker("zh", vocabulary, phrases.ZH), Speaker("en", vocabulary, phrases.EN))
-    return {each.language: each.text.holds.format(_block(exception.when.clauses, each)) for each in speakers}
-
-
 def _conditions(rule: Rule, speaker: Speaker) -> tuple[str, list[str]]:
     """Return what must hold, and the cases of which one must hold besides (none, or two and more)."""
     common, blocks = _factored(rule)
@@ -183,14 +177,6 @@ def _exceptions(exceptions: Sequence[Unless], speaker: Speaker, *, apart: bool) 
     if len(said) > 1:
         return "", speaker.text.exceptions.format(speaker.numbered(said))
     return ("", speaker.text.exception.format(said[0])) if apart else (speaker.text.unless.format(said[0]), "")
-
-
-def obligation_sentence(obligation: Obligation, vocabulary: Vocabulary) -> dict[str, str]:
-    """Return one obligation as a clause without a full stop."""
-    return {
-        "zh": _duty(obligation, Speaker("zh", vocabulary, phrases.ZH)),
-        "en": _duty(obligation, Speaker("en", vocabulary, phrases.EN)),
-    }
 
 
 def _duty(obligation: Obligation, speaker: Speaker) -> str:
