@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.base import clock, db, state
 from service.base.beijing import BEIJING
-from service.data import api
+from service.data.api import files
 from tests.world import basic_header
 
 GRANTED = ["lot_id", "entry_time", "duration_min"]
@@ -411,9 +411,9 @@ def test_every_answer_with_data_leaves_one_row_of_usage_and_no_refusal_does(worl
 
 def test_a_file_that_nobody_reads_on_or_closes_writes_nothing_when_it_is_thrown_away(world, monkeypatch):
     """It may be thrown away inside a transaction of the same thread, and would wait there for itself."""
-    monkeypatch.setattr(api, "CHUNK", 1 << 14)
+    monkeypatch.setattr(files, "CHUNK", 1 << 14)
     noted = []
-    monkeypatch.setattr(api, "_note", lambda *args, **_more: noted.append(args[3]))
+    monkeypatch.setattr(files, "note", lambda *args, **_more: noted.append(args[3]))
     answer = world.file(world.token())
     parts = answer.iter_encoded()
     assert next(parts)
@@ -423,8 +423,8 @@ def test_a_file_that_nobody_reads_on_or_closes_writes_nothing_when_it_is_thrown_
 
 
 def test_a_suspension_cuts_a_file_that_is_on_its_way(world, monkeypatch):
-    monkeypatch.setattr(api, "CHUNK", 1 << 14)
-    monkeypatch.setattr(api, "RECHECK", 1 << 16)
+    monkeypatch.setattr(files, "CHUNK", 1 << 14)
+    monkeypatch.setattr(files, "RECHECK", 1 << 16)
     token = world.token()
     answer = world.file(token)
     parts = answer.iter_encoded()
@@ -439,8 +439,8 @@ def test_a_suspension_cuts_a_file_that_is_on_its_way(world, monkeypatch):
 
 
 def test_a_view_that_was_replaced_cuts_a_granted_file_and_no_open_one(world, monkeypatch):
-    monkeypatch.setattr(api, "CHUNK", 1 << 14)
-    monkeypatch.setattr(api, "RECHECK", 1 << 16)
+    monkeypatch.setattr(files, "CHUNK", 1 << 14)
+    monkeypatch.setattr(files, "RECHECK", 1 << 16)
     granted, public = world.file(world.token()), world.get("/api/v1/datasets/exchange-rates/files/data.csv")
     parts, others = granted.iter_encoded(), public.iter_encoded()
     next(parts), next(others)
@@ -451,7 +451,7 @@ def test_a_view_that_was_replaced_cuts_a_granted_file_and_no_open_one(world, mon
 
 
 def test_a_reader_who_leaves_is_charged_for_what_was_sent(world, monkeypatch):
-    monkeypatch.setattr(api, "CHUNK", 1 << 14)
+    monkeypatch.setattr(files, "CHUNK", 1 << 14)
     answer = world.file(world.token())
     parts = answer.iter_encoded()
     next(parts), next(parts)

@@ -1,0 +1,28 @@
+"""Pure rules of the data plane."""
+
+from service.data.rules.advice import ADVICE, OTHERWISE, TOKEN_TITLES
+from service.data.rules.files import FILES, ByteRange, byte_range
+from service.data.rules.refusals import (
+    BadParameter,
+    ColumnNotGranted,
+    CursorExpired,
+    RangeOutside,
+    UnknownColumn,
+    ViewMissing,
+)
+from service.data.rules.rows import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    SELECT_CHANGED,
+    Page,
+    limit_of,
+    open_cursor,
+    seal_cursor,
+    selected,
+)
+
+__all__ = [
+    "ADVICE", "DEFAULT_LIMIT", "FILES", "MAX_LIMIT", "OTHERWISE", "SELECT_CHANGED", "TOKEN_TITLES", "BadParameter",
+    "ByteRange", "ColumnNotGranted", "CursorExpired", "Page", "RangeOutside", "UnknownColumn", "ViewMissing",
+    "byte_range", "limit_of", "open_cursor", "seal_cursor", "selected",
+]  # fmt: skip

@@ -1,0 +1,18 @@
+"""uploads that resume, their readings and the secrecy review.
+
+Revision: 0009
+Follows: 0008
+"""
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
