@@ -4,6 +4,7 @@ import gc
 import importlib
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Flask, redirect, request, url_for
@@ -75,11 +76,13 @@ def connect(settings: Settings) -> None:
     settings.make_home()
     db.connect(settings.database_url)
     for name, connect_to, url in (
-        ("store_url", blobs.connect, settings.store_url),
+        ("store_url", partial(blobs.connect, copies=settings.home / "copies"), settings.store_url),
         ("cache_url", cache.connect, settings.cache_url),
     ):
         try:
             connect_to(url)
+        except blobs.BadAddress as fault:
+            raise BadSetting(name, str(fault)) from None
         except Exception as fault:  # whatever the library behind it raises; its text may hold the URL's password
             raise BadSetting(name, type(fault).__name__) from None
     if settings.demo and settings.now:

@@ -25,7 +25,7 @@ def import_datasets(manifests: tuple[Path, ...]) -> None:
     """按说明文件导入数据集（草稿） / Import datasets by their manifests, as drafts."""
     settings = Settings()
     db.connect(settings.database_url)
-    blobs.connect(settings.store_url)
+    blobs.connect(settings.store_url, settings.home / "copies")
     policy.use(policy.load(settings.policy_folder))
     failed = 0
     for manifest in manifests:

@@ -127,7 +127,7 @@ def _connect() -> Settings:
     settings.make_home()
     load_tables()
     db.connect(settings.database_url)
-    blobs.connect(settings.store_url)
+    blobs.connect(settings.store_url, settings.home / "copies")
     return settings
 
 

@@ -80,5 +80,5 @@ def _shift(shift: Shift) -> str:
 def _connect() -> None:
     settings = Settings()
     db.connect(settings.database_url)
-    blobs.connect(settings.store_url)
+    blobs.connect(settings.store_url, settings.home / "copies")
     policy.use(policy.load(settings.policy_folder))
