@@ -123,10 +123,32 @@ class NotPublishable(Refusal):
 
 
 class BadData(Refusal):
-    """The file and its manifest disagree.  Facts: `errors`, one {"field", "message"} per fault; values are masked."""
+    """The file and its manifest disagree.  Facts: `errors`, one {"field", "message"} per fault; values are masked.
+
+    `report` is the document of what was refused, where the file could be read to its end; `marks` are the secrecy marks
+    that were seen: such a file is kept apart even though it was refused.
+    """
 
     code = "data-mismatch"
     title = N_("数据文件与说明不一致")
+    status = 422
+    report: Mapping[str, Any] | None = None
+    marks: tuple[str, ...] = ()
+
+
+class TooDemanding(BadData):
+    """Reading the file would take more memory, time or space than one file may.  Facts: `errors`."""
+
+    code = "file-too-demanding"
+    title = N_("数据文件超出处理上限")
+    status = 422
+
+
+class Marked(Refusal):
+    """The file bears secrecy marks, and this system is for none such.  Facts: `errors`, one per mark."""
+
+    code = "secrecy-marked"
+    title = N_("数据文件带有密级或内部标志")
     status = 422
 
 

@@ -1,0 +1,313 @@
+"""Typing what was staged: which values hold, which rows are left out, and the Parquet that is made of the rest."""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from service.base.i18n import N_
+from service.catalogue.engine.loading.reading import NOT_PARQUET, Opened, Seen, Tell, opened, quoted, reading_parquet
+from service.catalogue.engine.loading.shapes import (
+    MIB,
+    MOST_REFUSED,
+    ColumnReport,
+    Job,
+    Loaded,
+    Refused,
+    Report,
+    Told,
+    Unfit,
+    Wanted,
+    unfit,
+)
+from service.catalogue.engine.loading.sheets import ERRORS
+from service.catalogue.rules import ColumnType
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+LONGEST_VALUE = 10_000  # characters of one value
+ROW_GROUP = 65_536  # rows
+MOST_CELLS = 1 << 23  # of a row group: it is held in memory while it is written
+MASKED = 400  # characters of a refused value that its hint is made from
+STORED = {
+    ColumnType.STRING: "VARCHAR", ColumnType.INTEGER: "BIGINT", ColumnType.NUMBER: "DOUBLE",
+    ColumnType.DATE: "DATE", ColumnType.DATETIME: "TIMESTAMPTZ", ColumnType.BOOLEAN: "BOOLEAN",
+}  # fmt: skip
+# How text becomes a value; NULL where it does not.  `{c}` is one of c1 … cn.
+FROM_TEXT = {
+    ColumnType.STRING: "{c}",
+    ColumnType.INTEGER: "CASE WHEN regexp_full_match({c}, '[+-]?[0-9]{{1,18}}') THEN CAST({c} AS BIGINT) END",
+    ColumnType.NUMBER: "CASE WHEN isfinite(TRY_CAST({c} AS DOUBLE)) THEN CAST({c} AS DOUBLE) END",
+    ColumnType.DATE: "CASE WHEN regexp_full_match({c}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+    " THEN TRY_CAST({c} AS DATE) END",
+    ColumnType.DATETIME: "CASE WHEN regexp_matches({c}, '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T][0-9]{{2}}:[0-9]{{2}}')"
+    " THEN TRY_CAST({c} AS TIMESTAMPTZ) END",
+    ColumnType.BOOLEAN: "CASE lower({c}) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false"
+    " WHEN '0' THEN false END",
+}  # fmt: skip
+FROM_CELL = f"CASE WHEN {{c}} NOT IN ({', '.join(map(repr, ERRORS))}) THEN {{c}} END"
+EXPECTED = {
+    ColumnType.STRING: N_("应为文字"),
+    ColumnType.INTEGER: N_("应为整数"),
+    ColumnType.NUMBER: N_("应为数字"),
+    ColumnType.DATE: N_("日期格式应为 YYYY-MM-DD"),
+    ColumnType.DATETIME: N_("时刻格式应为 YYYY-MM-DD HH:MM，可带时区"),
+    ColumnType.BOOLEAN: N_("应为是或否"),
+}
+WHOLE = "CASE WHEN {c} = floor({c}) AND abs({c}) < 9007199254740992 THEN CAST({c} AS BIGINT) END"
+NATIVE_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"}
+NATIVE_FLOATS = {"FLOAT", "DOUBLE"}
+
+WRONG_TYPE = N_("第 %(row)s 行起共 %(count)s 个值不符：%(expected)s（值不予显示）")
+TOO_LONG = N_("第 %(row)s 行起共 %(count)s 个值超过 %(most)s 个字（值不予显示）")
+BROKEN_ROWS = {
+    "record": N_("第 %(row)s 行起共 %(count)s 行不是完整的记录（引号或分隔不对；内容不予显示）"),
+    "fields": N_("第 %(row)s 行起共 %(count)s 行的字段数与表头不符（内容不予显示）"),
+    "unknown": N_("第 %(row)s 条起共 %(count)s 条记录含有说明之外的字段（内容不予显示）"),
+    "characters": N_("第 %(row)s 条起共 %(count)s 条记录含有无法存储的字符（内容不予显示）"),
+}
+TOO_MANY_REFUSED = N_("共 %(read)s 行，其中 %(refused)s 行不符，超过允许略去的行数")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """SQL by column: the typed value, whether one was given and is none, whether it is too long."""
+
+    values: tuple[str, ...]
+    wrong: tuple[str, ...]
+    long: tuple[str, ...]
+
+    @property
+    def bad(self) -> str:
+        """SQL for "this row does not hold"."""
+        return " OR ".join(f"({test})" for pair in zip(self.wrong, self.long, strict=True) for test in pair)
+
+
+def load(job: Job, seen: Seen, tell: Tell) -> Loaded:
+    """Write the upload as typed Parquet into the job's folder, in its own row order, and report on it.
+
+    The same file, columns and reading give the same bytes.  Raises Unfit with every fault found where more rows do not
+    hold than the job tolerates; nothing stays in the folder then but what its caller deletes with it.
+    """
+    connection = connect(job)
+    try:
+        upload = opened(job, connection, seen, tell)
+        checked = _checked(upload, job.wanted)
+        tell("checking", 0, job.source.stat().st_size)
+        report = _report(connection, upload, checked, job, seen)
+        target = job.folder / "data.parquet"
+        tell("writing", report.rows_read, job.source.stat().st_size)
+        _write(connection, upload, checked, job.wanted, target)
+        return _measure(connection, target, job, upload, report, seen)
+    finally:
+        connection.close()
+
+
+def connect(job: Job) -> "DuckDBPyConnection":
+    """Return a DuckDB that sees nothing but the job's folder and cannot be told otherwise.
+
+    One thread keeps the row order and makes the bytes the same each time.
+    """
+    import duckdb
+
+    memory = f"{job.limits.engine_memory // MIB}MiB"
+    connection = duckdb.connect(config={"threads": 1, "memory_limit": memory, "autoinstall_known_extensions": False})
+    connection.execute("SET TimeZone = 'Asia/Shanghai'")
+    connection.execute(f"SET temp_directory = {quoted(job.folder)}")
+    connection.execute(f"SET allowed_directories = [{quoted(job.folder)}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _checked(upload: Opened, wanted: Sequence[Wanted]) -> Checked:
+    values, wrong, long = [], [], []
+    for n, (column, found) in enumerate(zip(wanted, upload.types, strict=True), 1):
+        cell = upload.format == "xlsx" and column.type is ColumnType.STRING
+        value = FROM_CELL.format(c=f"c{n}") if cell else _value(f"c{n}", found, column.type)
+        values.append(value)
+        wrong.append("false" if value == f"c{n}" else f"{_given(f'c{n}', found)} AND ({value}) IS NULL")
+        long.append(f"length(c{n}) > {LONGEST_VALUE}" if found == "VARCHAR" else "false")
+    return Checked(tuple(values), tuple(wrong), tuple(long))
+
+
+def _value(name: str, found: str, wanted: ColumnType) -> str:
+    """Return SQL for a stored value of type `wanted` from a column of DuckDB type `found`; NULL where it is none."""
+    if found == "VARCHAR":
+        return FROM_TEXT[wanted].format(c=name)
+    if wanted is ColumnType.INTEGER and found in NATIVE_FLOATS:
+        return WHOLE.format(c=name)
+    if wanted is ColumnType.NUMBER and found in NATIVE_FLOATS:
+        return f"CASE WHEN isfinite({name}) THEN CAST({name} AS DOUBLE) END"
+    if wanted in (ColumnType.INTEGER, ColumnType.NUMBER) and found in NATIVE_INTEGERS:
+        return f"CAST({name} AS {STORED[wanted]})"
+    if wanted is ColumnType.DATETIME and found.startswith("TIMESTAMP"):
+        return f"CAST({name} AS TIMESTAMPTZ)"
+    if found == STORED[wanted]:
+        return name
+    return f"CAST(NULL AS {STORED[wanted]})"
+
+
+def _given(name: str, found: str) -> str:
+    """Return SQL for "there is a value"; a float's NaN is what some writers put for none."""
+    return f"({name} IS NOT NULL AND NOT isnan({name}))" if found in NATIVE_FLOATS else f"{name} IS NOT NULL"
+
+
+# ---- the report ------------------------------------------------------------------------------------------------------
+
+
+def _report(connection: "DuckDBPyConnection", upload: Opened, checked: Checked, job: Job, seen: Seen) -> Report:
+    """Return what became of the rows; raises Unfit, with the report, where too many do not hold."""
+    counts = _counts(connection, upload, checked)
+    rows, bad, per_column = counts[0], counts[1], counts[2:]
+    asked = [per_column[n * 5 : n * 5 + 5] for n in range(len(job.wanted))]
+    columns = tuple(
+        ColumnReport(column.name, empty, wrong + long)
+        for column, (empty, wrong, _first, long, _at) in zip(job.wanted, asked, strict=True)
+    )
+    read, refused = rows + seen.lost, bad + seen.lost
+    faults = seen.counts.total() + sum(column.refused for column in columns)
+    listed = [*seen.refused, *_refused(connection, upload, checked, job.wanted, columns)]
+    listed.sort(key=lambda one: (one.part, one.row))
+    report = Report(read, read - refused, refused, faults, tuple(listed[:MOST_REFUSED]), columns, tuple(seen.notes))
+    if not job.tolerance.allows(refused, read):
+        told = [*_told_rows(seen), *_told_values(job.wanted, asked)]
+        if job.tolerance.rows or job.tolerance.share:
+            told.insert(0, Told("", TOO_MANY_REFUSED, {"read": read, "refused": refused}))
+        raise Unfit(*told, report=report)
+    return report
+
+
+def _counts(connection: "DuckDBPyConnection", upload: Opened, checked: Checked) -> tuple[int, ...]:
+    """Return rows, bad rows, and for each column: empty ones; mistyped, first mistyped; too long, first too long."""
+    tests = [
+        f"({test}) AS {letter}{n}"
+        for letter, column_tests in (("w", checked.wrong), ("l", checked.long))
+        for n, test in enumerate(column_tests, 1)
+    ]
+    columns = range(1, len(checked.values) + 1)
+    asked = ["count(*)", f"count(*) FILTER ({' OR '.join(f'w{n} OR l{n}' for n in columns)})"]
+    for n in columns:
+        asked.append(f"count(*) - count(c{n})")
+        asked += [f"count(*) FILTER ({test}{n}), min(r) FILTER ({test}{n})" for test in "wl"]
+    statement = f"SELECT {', '.join(asked)} FROM (SELECT *, {', '.join(tests)} FROM ({upload.relation}))"
+    if upload.claimed is None:
+        return _row(connection, statement)
+    with reading_parquet():
+        counts = _row(connection, statement)
+    if counts[0] != upload.claimed:
+        raise unfit(NOT_PARQUET)
+    return counts
+
+
+def _row(connection: "DuckDBPyConnection", statement: str) -> tuple[int, ...]:
+    row = connection.execute(statement).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def _refused(
+    connection: "DuckDBPyConnection",
+    upload: Opened,
+    checked: Checked,
+    wanted: Sequence[Wanted],
+    columns: Sequence[ColumnReport],
+) -> list[Refused]:
+    """Return the first refused values with masked hints."""
+    faulty = [n for n, column in enumerate(columns) if column.refused]
+    if not faulty:
+        return []
+    asked = [
+        f"{checked.wrong[n]}, {checked.long[n]}, length(CAST(c{n + 1} AS VARCHAR)), "
+        f"CASE WHEN ({checked.wrong[n]}) OR ({checked.long[n]}) THEN left(CAST(c{n + 1} AS VARCHAR), {MASKED}) END"
+        for n in faulty
+    ]
+    rows = connection.execute(
+        f"SELECT p, r, {', '.join(asked)} FROM ({upload.relation}) WHERE {checked.bad} LIMIT {MOST_REFUSED}"
+    ).fetchall()
+    found = [
+        Refused(row[1], row[0], wanted[n].name, "length" if long else "type", length, classes_of(value))
+        for row in rows
+        for n, wrong, long, length, value in _by_column(row[2:], faulty)
+        if wrong or long
+    ]
+    return found[:MOST_REFUSED]
+
+
+def _by_column(cells: Sequence[Any], faulty: Sequence[int]) -> list[tuple[int, bool, bool, int, str]]:
+    return [(n, *cells[at * 4 : at * 4 + 4]) for at, n in enumerate(faulty)]
+
+
+CLASSES = {
+    "Nd": "digit", "Lo": "other", "Lu": "letter", "Ll": "letter", "Zs": "space", "Cc": "control",
+}  # fmt: skip
+HAN = re.compile(r"[\u3400-\u9fff]")
+
+
+def classes_of(value: str | None) -> tuple[str, ...]:
+    """Return which classes of characters a value has: han, letter, digit, space, control, sign, other."""
+    found = set()
+    for character in value or "":
+        kind = unicodedata.category(character)
+        sign = "sign" if kind[0] in "PS" else "other"
+        found.add("han" if HAN.match(character) else CLASSES.get(kind, sign))
+    return tuple(sorted(found))
+
+
+def _told_rows(seen: Seen) -> list[Told]:
+    """Return one fault for each way in which rows are no records."""
+    found = []
+    for why, message in BROKEN_ROWS.items():
+        rows = [one.row for one in seen.refused if one.why == why]
+        if rows:
+            found.append(Told("", message, {"row": rows[0], "count": seen.counts[why]}))
+    return found
+
+
+def _told_values(wanted: Sequence[Wanted], asked: Sequence[Sequence[int]]) -> list[Told]:
+    """Return for each column the first row that does not hold, and how many do not."""
+    found = []
+    for column, (_empty, wrong, first_wrong, long, first_long) in zip(wanted, asked, strict=True):
+        if long:
+            found.append(Told(column.heading, TOO_LONG, {"row": first_long, "count": long, "most": LONGEST_VALUE}))
+        elif wrong:
+            blanks = {"row": first_wrong, "count": wrong, "expected": EXPECTED[column.type]}
+            found.append(Told(column.heading, WRONG_TYPE, blanks))
+    return found
+
+
+# ---- the result ------------------------------------------------------------------------------------------------------
+
+
+def _write(
+    connection: "DuckDBPyConnection", upload: Opened, checked: Checked, wanted: Sequence[Wanted], target: Path
+) -> None:
+    chosen = ", ".join(f'{value} AS "{column.name}"' for value, column in zip(checked.values, wanted, strict=True))
+    group = max(2_048, min(ROW_GROUP, MOST_CELLS // len(wanted) // 2_048 * 2_048))
+    connection.execute(
+        f"COPY (SELECT {chosen} FROM ({upload.relation}) WHERE NOT coalesce({checked.bad}, false))"
+        f" TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group})"
+    )
+
+
+def _measure(
+    connection: "DuckDBPyConnection", target: Path, job: Job, upload: Opened, report: Report, seen: Seen
+) -> Loaded:
+    """Return what is known of the result; its rows are those that the report says were kept."""
+    kinds = {column.name: column.type for column in job.wanted}
+    column = job.time_column if kinds.get(job.time_column or "") in (ColumnType.DATE, ColumnType.DATETIME) else None
+    period = f'CAST(min("{column}") AS DATE), CAST(max("{column}") AS DATE)' if column else "NULL, NULL"
+    row = connection.execute(f"SELECT count(*), {period} FROM read_parquet({quoted(target)})").fetchone()
+    assert row is not None
+    if row[0] != report.rows_kept:
+        raise unfit(NOT_PARQUET)
+    with target.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Loaded(
+        target, digest, int(row[0]), target.stat().st_size, row[1], row[2], upload.format, upload.reading, report,
+        tuple(seen.marks),
+    )  # fmt: skip

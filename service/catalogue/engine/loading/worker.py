@@ -1,0 +1,166 @@
+"""The parent's side of a reading: start the child, give it jobs, hear how far it is, end it.
+
+A child gets none of our environment but where Python is, and dies by its own limits, by ours on time, or with us.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from service.base.errors import Unavailable
+from service.base.i18n import N_
+from service.catalogue.engine.loading.shapes import Inspected, Job, Loaded, Progress, Told
+from service.catalogue.rules import BadData, TooDemanding
+
+KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+COMMAND = (sys.executable, "-P", "-m", "service.catalogue.engine.loading")
+STARTING = 60.0  # seconds until a child must be there
+
+TOO_MUCH_MEMORY = N_("读取这个文件所需的内存超过上限")
+TOO_MUCH_SPACE = N_("读取这个文件所需的磁盘空间超过上限")
+TOO_MUCH_TIME = N_("读取这个文件所需的时间超过上限")
+BROKE_OFF = N_("读取这个文件的进程中断（%(how)s）")
+
+Hear = Callable[[Progress], None]
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    # Pools that reserve ahead would count against the limit on memory.
+    return kept | {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "PYTHONUTF8": "1"}
+
+
+class Fault(Exception):
+    """The child failed by a fault of ours; the message says where."""
+
+
+class Worker:
+    """A child process for one job after another; started at the first, and anew after one that it did not survive.
+
+    For one thread.  Use it as a context: its end is the child's.
+    """
+
+    def __init__(self) -> None:
+        self.child: subprocess.Popen[bytes] | None = None
+        self.heard = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child, whatever it is at."""
+        child, self.child = self.child, None
+        if child is None:
+            return
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+        child.wait()
+
+    def load(self, job: Job, hear: Hear | None = None) -> Loaded:
+        """Have an upload read; raises BadData, TooDemanding, Unavailable (disk full) and Fault."""
+        return Loaded.of(self._do(job, hear))
+
+    def inspect(self, job: Job) -> Inspected:
+        """Have an upload looked at; raises as `load` does."""
+        return Inspected.of(self._do(job, None))
+
+    def _do(self, job: Job, hear: Hear | None) -> Mapping[str, Any]:
+        size = job.source.stat().st_size
+        until = time.monotonic() + job.limits.patience * job.limits.cpu_for(size)
+        try:
+            self._ask(job)
+            for words in self._answers(until):
+                if "progress" not in words:
+                    return _heard(words)
+                if hear is not None:
+                    stage, rows, done = words["progress"]
+                    hear(Progress(stage, rows, done, size))
+        except BrokenPipeError:
+            raise self._broken_off() from None
+        except (BadData, Unavailable):
+            raise
+        except BaseException:  # the parent is interrupted, or the child gone: nothing more can be asked of it
+            self.close()
+            raise
+        raise self._broken_off()
+
+    def _ask(self, job: Job) -> None:
+        child = self._started()
+        assert child.stdin is not None
+        child.stdin.write(json.dumps(job.document()).encode() + b"\n")
+        child.stdin.flush()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        """Return the running child; its start is waited for."""
+        if self.child is not None and self.child.poll() is None:
+            return self.child
+        self.close()
+        self.heard = b""
+        self.child = subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
+            env=_environment(), start_new_session=True,
+        )  # fmt: skip
+        if not any("ready" in words for words in self._answers(time.monotonic() + STARTING, once=True)):
+            raise self._broken_off()
+        return self.child
+
+    def _answers(self, until: float, *, once: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield what the child says until it ends; raises TooDemanding when time is up, the child ended."""
+        assert self.child is not None and self.child.stdout is not None
+        with selectors.DefaultSelector() as ready:
+            ready.register(self.child.stdout, selectors.EVENT_READ)
+            while True:
+                while b"\n" in self.heard:
+                    line, _end, self.heard = self.heard.partition(b"\n")
+                    yield json.loads(line)
+                    if once:
+                        return
+                if not ready.select(max(0.0, until - time.monotonic())):
+                    self.close()
+                    raise demanding(Told("", TOO_MUCH_TIME))
+                chunk = os.read(self.child.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return
+                self.heard += chunk
+
+    def _broken_off(self) -> Exception:
+        """Return what it means that the child ended by itself."""
+        assert self.child is not None
+        code = self.child.wait()
+        self.close()
+        if code == -signal.SIGXCPU:
+            return demanding(Told("", TOO_MUCH_TIME))
+        if code < 0:
+            return demanding(Told("", BROKE_OFF, {"how": signal.Signals(-code).name}))
+        return Fault(f"the process that reads uploads ended with {code}")
+
+
+def demanding(*faults: Told) -> TooDemanding:
+    return TooDemanding(errors=[fault.error() for fault in faults])
+
+
+def _heard(words: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a child's last word on a job holds, or raise what it says."""
+    if "done" in words:
+        done: Mapping[str, Any] = words["done"]
+        return done
+    if "full" in words:
+        raise Unavailable(retry_after=600)
+    if "fault" in words:
+        raise Fault(f"the process that reads uploads failed: {words['fault']}")
+    kind = TooDemanding if words["demanding"] else BadData
+    refusal = kind(errors=[Told(**one).error() for one in words["refused"]])
+    refusal.report, refusal.marks = words["report"], tuple(words["marks"])
+    raise refusal
