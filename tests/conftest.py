@@ -13,7 +13,7 @@ import pytest
 
 from service.base import blobs, clock, db, i18n
 from service.migrations import load_tables
-from tests import servers
+from tests import buckets, servers
 
 ENGINES = ("sqlite", "postgresql")
 _numbers = itertools.count()
@@ -141,6 +141,14 @@ def store(tmp_path: Path) -> Path:
     folder = tmp_path / "store"
     blobs.connect(f"file://{folder}")
     return folder
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty part of a bucket on a real S3 server; this process is let in."""
+    for name, value in buckets.variables().items():
+        monkeypatch.setenv(name, value)
+    return buckets.url()
 
 
 @pytest.fixture

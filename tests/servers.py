@@ -36,10 +36,9 @@ def open_folder() -> None:
 
 
 def close_folder() -> None:
-    """Stop the server if one was started and remove the session's folder; only the process that made it does."""
+    """Stop the servers that were started and remove the session's folder; only the process that made it does."""
     folder = Path(os.environ.pop(FOLDER))
-    pid = folder / "postgres.pid"
-    if pid.exists():
+    for pid in folder.glob("*.pid"):
         _stop(int(pid.read_text()))
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -31,8 +31,8 @@ WHOLE = timedelta(days=1)  # for an object that somebody reads slowly
 RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": SILENT}
 ONE_PUT = 8 << 20  # bytes above which an object goes up in parts of this size
 PARTS_AT_ONCE = 4
-GRACE = 10.0  # seconds of waiting that a reading has before the server must have kept SLOWEST
-SLOWEST = 256 << 10  # bytes a second
+GRACE = 10.0  # seconds that a reading may wait for the next WINDOW bytes, its reader's own pauses apart
+WINDOW = 1 << 20
 RESUMED = 8 << 20  # bytes that must have come before a reading that broke off is taken up once more
 CHECKED_SECONDS = 60.0  # for which a copy is believed without asking whether its object is still there
 KNOWN = {"endpoint", "region", "style", "ca"}
@@ -95,7 +95,7 @@ class Bucket:
             found = obstore.get(self._reading, key, options={"range": (start, end)})
         if found.range != (start, end):
             raise Away("short")
-        return iter(found.stream(min_chunk_size=min(chunk, 128 << 10)))
+        return iter(found.stream(min_chunk_size=min(chunk, 64 << 10)))
 
     def size(self, key: str) -> int:
         with self._asking():
@@ -193,7 +193,7 @@ class _Reading(Iterator[bytes]):
         self._bucket, self._key, self._chunk = bucket, key, chunk
         self._at, self._end = start, start + length
         self._came = 0  # bytes since the request that is open
-        self._total, self._waited = 0, 0.0
+        self._window, self._waited = 0, 0.0
         self._pieces: Iterator[bytes] = iter(())
 
     def open(self) -> None:
@@ -209,7 +209,6 @@ class _Reading(Iterator[bytes]):
             raise Away("long")
         self._at += len(piece)
         self._came += len(piece)
-        self._total += len(piece)
         return piece
 
     def close(self) -> None:
@@ -229,8 +228,11 @@ class _Reading(Iterator[bytes]):
             self.open()
             return self._next()
         self._waited += time.monotonic() - began
-        if self._waited > GRACE + self._total / SLOWEST:
+        self._window += len(piece)
+        if self._waited > GRACE:
             raise Away("slow")
+        if self._window >= WINDOW:
+            self._window, self._waited = 0, 0.0
         return piece
 
 

@@ -18,6 +18,9 @@ from service.base.blobs.faults import Away, demand_key
 INCOMING = ".incoming"  # objects that are being written; no key begins with a dot
 LEFT_SECONDS = 12 * 3600  # after which a half object was left there by a process that was killed
 MODE = 0o640
+SMALL = 64 << 10  # bytes of a piece for a reader who is slow
+GROWTH = 32  # a piece is at most this part of what was taken before it
+QUICK_SECONDS, SLOW_SECONDS = 0.005, 0.05  # between two pieces: then the next is larger, or half as large
 
 
 class Folder:
@@ -68,6 +71,7 @@ class Folder:
 
     def keys(self, prefix: str) -> Iterator[str]:
         top = self._path(prefix.rstrip("/")) if prefix else self.root
+        self.reach()
         with self._answering():
             for folder, below, files in os.walk(top, onerror=_raise_unless_missing):
                 below[:] = [name for name in below if name != INCOMING]
@@ -113,10 +117,15 @@ class Folder:
 
 
 class _Reading(Iterator[bytes]):
-    """The bytes of an open file, as many as were asked for."""
+    """The bytes of an open file, as many as were asked for.
+
+    Who comes back quickly gets larger pieces, up to `chunk`; a thousand slow readers hold a small one each.  Beginners
+    are quick until the system's own buffers are full, so pieces grow with what has been taken.
+    """
 
     def __init__(self, opened: FileIO, start: int, length: int, chunk: int) -> None:
-        self._opened, self._left, self._chunk = opened, length, chunk
+        self._opened, self._length, self._left = opened, length, length
+        self._largest, self._piece, self._gave = chunk, min(SMALL, chunk), time.monotonic()
         if os.fstat(opened.fileno()).st_size < start + length:
             opened.close()
             raise Away("short")
@@ -127,16 +136,26 @@ class _Reading(Iterator[bytes]):
             self.close()
             raise StopIteration
         try:
-            piece = self._opened.read(min(self._chunk, self._left))
+            piece = self._opened.read(min(self._pace(), self._left))
         except OSError as fault:
             raise _away(fault) from fault
         if not piece:
             raise Away("short")
         self._left -= len(piece)
+        self._gave = time.monotonic()
         return piece
 
     def close(self) -> None:
         self._opened.close()
+
+    def _pace(self) -> int:
+        away = time.monotonic() - self._gave
+        if away < QUICK_SECONDS:
+            taken = self._length - self._left
+            self._piece = min(max(self._piece, taken // GROWTH), self._largest)
+        elif away > SLOW_SECONDS:
+            self._piece = max(self._piece // 2, min(SMALL, self._largest))
+        return self._piece
 
 
 def _away(fault: OSError) -> Away:
