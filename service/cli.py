@@ -1,6 +1,7 @@
 """The `qiantang` command."""
 
 import os
+import socket
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -9,8 +10,9 @@ import click
 from pydantic import ValidationError
 
 from service import app as application
+from service import worker
 from service.audit.commands import audit
-from service.base import clock, db, i18n, processes, terminal
+from service.base import blobs, clock, db, i18n, processes, terminal
 from service.base.settings import BadSetting, Settings
 from service.catalogue.commands import datasets
 from service.home import jobs as home_jobs
@@ -23,6 +25,7 @@ from service.policy.engine import PolicyError
 from service.scheduler import run_jobs
 from service.screening.commands import impact, publish, replay
 
+STORE_AWAY = i18n.N_("数据存储暂时读不到。")
 MIGRATE_FIRST = "数据库结构不是当前版本，请先运行 / run first: qiantang migrate"
 
 
@@ -62,6 +65,8 @@ class Bilingual(click.Group):
             raise click.ClickException("\n".join(told)) from None
         except db.Unreachable as fault:
             raise _unopened(fault) from None
+        except blobs.Away:
+            raise click.ClickException(i18n.gettext(STORE_AWAY)) from None
         except db.DatabaseError:
             if not _not_migrated():
                 raise
@@ -136,6 +141,15 @@ def jobs_only(parent: int | None) -> None:
     settings = Settings()
     application.connect(settings)
     run_jobs(settings)
+
+
+@main.command(hidden=True)
+@click.option("--listener", type=int, required=True, help="the descriptor of the socket to serve")
+@click.option("--parent", type=int, required=True, help="end with this process")
+def work(listener: int, parent: int) -> None:
+    """只作为网页进程运行 / Serve as one worker of `run`."""
+    processes.end_with(parent)
+    worker.work(socket.socket(fileno=listener))
 
 
 def _load_demo() -> dict[str, Any]:

@@ -39,7 +39,7 @@ def close_folder() -> None:
     """Stop the servers that were started and remove the session's folder; only the process that made it does."""
     folder = Path(os.environ.pop(FOLDER))
     for pid in folder.glob("*.pid"):
-        _stop(int(pid.read_text()))
+        _stop(int(pid.read_text()), signal.SIGINT if pid.stem == "postgres" else signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -161,10 +161,10 @@ def _await(folder: Path, server: subprocess.Popen[bytes]) -> None:
             time.sleep(0.02)
 
 
-def _stop(pid: int) -> None:
+def _stop(pid: int, how: signal.Signals) -> None:
     deadline = time.monotonic() + 10
     try:
-        os.kill(pid, signal.SIGINT)
+        os.kill(pid, how)
         while time.monotonic() < deadline:
             _reap(pid)
             os.kill(pid, 0)

@@ -29,6 +29,7 @@ MANIFEST = "manifest.json"
 LEFT_OUT = frozenset({"lease"})  # true only of the running service
 BATCH = 500
 CHUNK = 1 << 20
+PIECE = 1 << 16  # of an object on its way into the archive
 
 
 class BadArchive(Exception):
@@ -77,7 +78,10 @@ def write(
 
 
 def _write(raw: IO[bytes], manifest: Manifest, keys: Path, describe: Callable[[Session], dict[str, Any]]) -> Manifest:
-    with tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as tar, TemporaryDirectory() as folder:
+    with (
+        tarfile.open(fileobj=raw, mode="w:gz", compresslevel=6) as tar,
+        TemporaryDirectory() as folder,
+    ):
         with db.snapshot() as session:
             manifest.notes.update(describe(session))
             for table in tables():
@@ -85,8 +89,7 @@ def _write(raw: IO[bytes], manifest: Manifest, keys: Path, describe: Callable[[S
                 manifest.rows[table.name] = _dump(session, table, path)
                 _add(tar, manifest, f"rows/{table.name}.jsonl", path)
         for key in sorted(blobs.keys()):
-            with blobs.as_file(key) as path:
-                _add(tar, manifest, f"objects/{key}", path)
+            _add_object(tar, manifest, key)
         for path in sorted(keys.iterdir()) if keys.is_dir() else []:
             if path.is_file():
                 _add(tar, manifest, f"keys/{path.name}", path)
@@ -125,6 +128,36 @@ def _add(tar: tarfile.TarFile, manifest: Manifest, name: str, path: Path) -> Non
         manifest.digests[name] = hashlib.file_digest(source, "sha256").hexdigest()
         source.seek(0)
         tar.addfile(_member(name, path.stat().st_size), source)
+
+
+def _add_object(tar: tarfile.TarFile, manifest: Manifest, key: str) -> None:
+    """Put an object in as it comes out of the store; one that was recalled meanwhile stays out."""
+    try:
+        size = blobs.size(key)
+        source = _Taken(blobs.stream(key, 0, size, PIECE))
+    except FileNotFoundError:
+        return
+    name = f"objects/{key}"
+    tar.addfile(_member(name, size), source)
+    manifest.digests[name] = source.digest.hexdigest()
+
+
+class _Taken(io.RawIOBase):
+    """An object's pieces as a file that is read once, with the checksum of what was read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._left = pieces, b""
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self._left) < size and (piece := next(self._pieces, b"")):
+            self._left += piece
+        taken, self._left = self._left[:size], self._left[size:]
+        self.digest.update(taken)
+        return taken
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

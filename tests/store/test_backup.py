@@ -18,9 +18,23 @@ from service.data import gate
 from service.home import commands
 from service.oauth.tables import Token
 from service.people.tables import LoginSession, Unit
+from tests import buckets
 
 NOW = datetime(2026, 11, 24, 8, 0, 0, 123456, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def store(database, tmp_path, request):
+    """An empty store: a folder beside SQLite, a bucket beside PostgreSQL."""
+    connect_beside(database.engine, f"file://{tmp_path}/store", tmp_path, request)
+
+
+def connect_beside(engine, url, folder, request):
+    if engine == "postgresql":
+        request.getfixturevalue("bucket")  # it lets this process in
+        url = buckets.url()
+    blobs.connect(url, folder / "copies")
 
 
 @pytest.fixture
@@ -69,11 +83,11 @@ def file(service, settings, tmp_path):
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def elsewhere(request, file, tmp_path):
-    """Another, empty service, on each engine in turn; the process is connected to it."""
+    """Another, empty service, on each engine and store in turn; the process is connected to it."""
     made = request.getfixturevalue(f"make_{request.param}")()
     db.engine().dispose()
     db.connect(made.url)
-    blobs.connect(f"file://{tmp_path}/elsewhere")
+    connect_beside(request.param, f"file://{tmp_path}/elsewhere", tmp_path, request)
     yield made
     db.engine().dispose()
 

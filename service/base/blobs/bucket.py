@@ -33,6 +33,7 @@ ONE_PUT = 8 << 20  # bytes above which an object goes up in parts of this size
 PARTS_AT_ONCE = 4
 GRACE = 10.0  # seconds that a reading may wait for the next WINDOW bytes, its reader's own pauses apart
 WINDOW = 1 << 20
+CUT = 1.0  # seconds within which a reading broke off by being cut, and not by silence
 RESUMED = 8 << 20  # bytes that must have come before a reading that broke off is taken up once more
 CHECKED_SECONDS = 60.0  # for which a copy is believed without asking whether its object is still there
 KNOWN = {"endpoint", "region", "style", "ca"}
@@ -223,7 +224,7 @@ class _Reading(Iterator[bytes]):
             if not piece:
                 raise Away("short")
         except Away:
-            if self._came < RESUMED:
+            if self._came < RESUMED or time.monotonic() - began > CUT:
                 raise
             self.open()
             return self._next()
