@@ -1,7 +1,6 @@
 """The `qiantang` command."""
 
 import os
-import socket
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import Any
@@ -10,7 +9,6 @@ import click
 from pydantic import ValidationError
 
 from service import app as application
-from service import worker
 from service.audit.commands import audit
 from service.base import blobs, clock, db, i18n, processes, terminal
 from service.base.settings import BadSetting, Settings
@@ -141,15 +139,6 @@ def jobs_only(parent: int | None) -> None:
     settings = Settings()
     application.connect(settings)
     run_jobs(settings)
-
-
-@main.command(hidden=True)
-@click.option("--listener", type=int, required=True, help="the descriptor of the socket to serve")
-@click.option("--parent", type=int, required=True, help="end with this process")
-def work(listener: int, parent: int) -> None:
-    """只作为网页进程运行 / Serve as one worker of `run`."""
-    processes.end_with(parent)
-    worker.work(socket.socket(fileno=listener))
 
 
 def _load_demo() -> dict[str, Any]:
