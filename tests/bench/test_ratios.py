@@ -25,7 +25,7 @@ from werkzeug.serving import make_server
 
 from service.base import db
 from tests import running
-from tests.house.test_nginx import nginx
+from tests.fronting import nginx
 
 ROUNDS = 7
 

