@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from service.catalogue.engine.loading.archives import unpacked_size
 from service.catalogue.engine.loading.checking import load
 from service.catalogue.engine.loading.guessing import inspect
 from service.catalogue.engine.loading.reading import Seen
@@ -37,7 +38,9 @@ def main() -> None:
     _say(out, {"ready": True})
     while True:
         job = Job.of(json.loads(jobs.get()))
-        _say(out, _answer(job, _teller(out)))
+        cpu = job.limits.cpu_for(unpacked_size(job.source, job.limits))
+        _say(out, {"cpu": cpu})
+        _say(out, _answer(job, cpu, _teller(out)) | {"peak": _peak()})
         os.chdir("/")  # the folder is its owner's to delete
         gc.collect(1)  # what the job left; the libraries themselves grow old after the first
 
@@ -60,7 +63,7 @@ def _teller(out: Any) -> Callable[[str, int, int], None]:
 
     def tell(stage: str, rows: int, done: int) -> None:
         nonlocal last, at
-        if stage == last and (rows % 512 or time.monotonic() - at < BETWEEN):
+        if stage == last and time.monotonic() - at < BETWEEN:
             return
         last, at = stage, time.monotonic()
         _say(out, {"progress": [stage, rows, done]})
@@ -68,17 +71,25 @@ def _teller(out: Any) -> Callable[[str, int, int], None]:
     return tell
 
 
-def confine(job: Job) -> None:
-    """Set the limits for `job`: memory, CPU time from now on, size of files, open files, no core.
+def _peak() -> int:
+    """Return the most memory that this process has had, in bytes.
+
+    getrusage would count the parent's too: the child begins in its memory.
+    """
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), 0)
+
+
+def confine(limits: Limits, cpu: float) -> None:
+    """Set the limits for a job: memory, `cpu` seconds from now on, size of files, open files, no core.
 
     Not RLIMIT_AS: engines reserve far more addresses than they use.
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    limits: Limits = job.limits
-    cpu = int(used.ru_utime + used.ru_stime + limits.cpu_for(job.source.stat().st_size)) + 1
     wanted = {
         resource.RLIMIT_DATA: limits.memory,
-        resource.RLIMIT_CPU: cpu,
+        resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime + cpu) + 1,
         resource.RLIMIT_FSIZE: limits.unpacked + SPARE,
         resource.RLIMIT_NOFILE: limits.files,
         resource.RLIMIT_CORE: 0,
@@ -88,11 +99,11 @@ def confine(job: Job) -> None:
         resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def _answer(job: Job, tell: Callable[[str, int, int], None]) -> dict[str, Any]:
+def _answer(job: Job, cpu: float, tell: Callable[[str, int, int], None]) -> dict[str, Any]:
     """Return what became of `job`, as words for its parent."""
     seen = Seen()
     try:
-        confine(job)
+        confine(job.limits, cpu)
         os.chdir(job.folder)
         done = (load if job.act == "load" else inspect)(job, seen, tell)
     except Unfit as fault:

@@ -43,6 +43,17 @@ def is_plain_zip(file: Path) -> bool:
         return False
 
 
+def unpacked_size(file: Path, limits: Limits) -> int:
+    """Return how many bytes there are to read, as far as the file says; at most what may be unpacked."""
+    size = file.stat().st_size
+    try:
+        with ZipFile(file) as packed:
+            size += sum(member.file_size for member in packed.infolist())
+    except (zipfile.BadZipFile, NotImplementedError):
+        pass
+    return min(size, limits.unpacked)
+
+
 @contextmanager
 def opened(file: Path, limits: Limits) -> Iterator[ZipFile]:
     """Give the zip in `file` once nothing in its directory is a trap; raises Unfit for one that is none or cut off."""

@@ -28,6 +28,7 @@ Tell = Callable[[str, int, int], None]  # stage, rows, bytes
 OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PARQUET = b"PAR1"
 LONGEST_FOOTER = 16 << 20  # bytes
+TOLD_EACH = 512  # rows
 FIRST = 6  # records that are looked at for marks
 
 OLD_WORKBOOK = N_("旧版 .xls 文件或加密的工作簿不能导入，请另存为未加密的 .xlsx")
@@ -189,7 +190,8 @@ def _stage_csv(part: Part, job: Job, reading: Reading, seen: Seen, tell: Tell) -
                 stage.refuse(row, "fields", fields=len(fields), lines=lines)
             else:
                 stage.put(row, fields, at.bytes)
-            tell("reading", row, at.bytes)
+            if not row % TOLD_EACH:
+                tell("reading", row, at.bytes)
     seen.take(stage)
     return reading
 
@@ -222,7 +224,8 @@ def _stage_json(part: Part, job: Job, reading: Reading, seen: Seen, tell: Tell) 
                 stage.put(row, [notation.as_text(record.get(name)) for name in headings], at.bytes)
             else:
                 stage.refuse(row, "unknown", fields=len(record))
-            tell("reading", row, at.bytes)
+            if not row % TOLD_EACH:
+                tell("reading", row, at.bytes)
     if row_count := stage.rows + stage.lost:
         _demand_met(headings, met, row_count)
     seen.take(stage)
@@ -251,7 +254,8 @@ def _stage_sheet(part: Part, job: Job, reading: Reading, seen: Seen, tell: Tell)
                     continue
                 padded = (*cells, *(None,) * (len(wanted) - len(cells)))
                 stage.put(row, list(map(sheets.as_text, padded, types)), 0)
-                tell("reading", row, 0)
+                if not row % TOLD_EACH:
+                    tell("reading", row, 0)
         seen.take(stage)
         return replace(reading, sheet=str(sheet.title), encoding=None, delimiter=None)
 

@@ -59,7 +59,7 @@ class Limits:
     """What one file may take of the machine.  Sizes are in bytes, times in seconds.
 
     `ratio` binds a packed file only where it unpacks to more than `trusted`.  `cpu` is for the smallest file;
-    `cpu_per_mib` comes on top for each MiB.  A reading may last `patience` times its CPU time.
+    `cpu_per_mib` comes on top for each MiB, unpacked.  A reading may last `patience` times its CPU time.
     """
 
     unpacked: int = 20 << 30
@@ -72,7 +72,7 @@ class Limits:
     engine_memory: int = 512 * MIB
     cpu: float = 60.0
     cpu_per_mib: float = 0.5
-    patience: float = 4.0
+    patience: float = 8.0
     files: int = 64
 
     def cpu_for(self, size: int) -> float:

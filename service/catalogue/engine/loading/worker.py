@@ -44,12 +44,13 @@ class Fault(Exception):
 class Worker:
     """A child process for one job after another; started at the first, and anew after one that it did not survive.
 
-    For one thread.  Use it as a context: its end is the child's.
+    For one thread.  Use it as a context: its end is the child's.  `peak` is the most memory that it has had, in bytes.
     """
 
     def __init__(self) -> None:
         self.child: subprocess.Popen[bytes] | None = None
         self.heard = b""
+        self.peak = 0
 
     def __enter__(self) -> Self:
         return self
@@ -78,11 +79,11 @@ class Worker:
 
     def _do(self, job: Job, hear: Hear | None) -> Mapping[str, Any]:
         size = job.source.stat().st_size
-        until = time.monotonic() + job.limits.patience * job.limits.cpu_for(size)
         try:
             self._ask(job)
-            for words in self._answers(until):
+            for words in self._answers(job.limits.patience * self._cpu_granted(job)):
                 if "progress" not in words:
+                    self.peak = max(self.peak, words["peak"])
                     return _heard(words)
                 if hear is not None:
                     stage, rows, done = words["progress"]
@@ -95,6 +96,13 @@ class Worker:
             self.close()
             raise
         raise self._broken_off()
+
+    def _cpu_granted(self, job: Job) -> float:
+        """Return the seconds that the child says it may compute; it knows what a packed file unpacks to."""
+        words = next(self._answers(STARTING, once=True), None)
+        if words is None:
+            raise self._broken_off()
+        return min(float(words["cpu"]), job.limits.cpu_for(job.limits.unpacked))
 
     def _ask(self, job: Job) -> None:
         child = self._started()
@@ -112,13 +120,14 @@ class Worker:
             COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
             env=_environment(), start_new_session=True,
         )  # fmt: skip
-        if not any("ready" in words for words in self._answers(time.monotonic() + STARTING, once=True)):
+        if not any("ready" in words for words in self._answers(STARTING, once=True)):
             raise self._broken_off()
         return self.child
 
-    def _answers(self, until: float, *, once: bool = False) -> Iterator[dict[str, Any]]:
-        """Yield what the child says until it ends; raises TooDemanding when time is up, the child ended."""
+    def _answers(self, seconds: float, *, once: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield what the child says until it ends; after `seconds`, end the child and raise TooDemanding."""
         assert self.child is not None and self.child.stdout is not None
+        until = time.monotonic() + seconds
         with selectors.DefaultSelector() as ready:
             ready.register(self.child.stdout, selectors.EVENT_READ)
             while True:
