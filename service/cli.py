@@ -119,8 +119,7 @@ def demo(port: int | None) -> None:
     if not home_jobs.claim_for_demo(settings):
         raise click.ClickException(f"{settings.home} 不是 demo 生成的 / was not made by demo: use another HOME")
     application.connect(settings)
-    # In a process of its own: the threads of the store's and the engines' libraries do not survive the fork of the web
-    # workers, and the first write of a worker to the store would wait for them for ever.
+    # In a process of its own: the memory that loading takes ends with it.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as apart:
         known = apart.submit(_load_demo).result()
     click.echo(f"钱塘演示 / Qiantang demo: {settings.base_url}")

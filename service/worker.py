@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.app import from_environment
-from service.asgi import Bridge
+from service.asgi import Application, Bridge
 from service.base import processes
 from service.home.server import BACKLOG
 
@@ -23,11 +23,17 @@ CONNECTIONS = 8192  # beyond this a caller is told 503 at once
 
 
 def work(listener: socket.socket) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve the service until SIGINT or SIGTERM."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    server_of(from_environment()).run(sockets=[listener])
+
+
+def server_of(application: Application) -> uvicorn.Server:
+    """Return a server that asks a WSGI application."""
     config = uvicorn.Config(
-        Bridge(from_environment()),
+        Bridge(application),
         loop="uvloop",
         http=Protocol,
         ws="none",
@@ -42,8 +48,7 @@ def work(listener: socket.socket) -> None:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 class Protocol(HttpToolsProtocol):
