@@ -3,7 +3,7 @@
 It reads the database on each call and caches nothing, so that an end committed is an end felt on the next request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from service.catalogue.tables import Dataset
 from service.data.rules import ViewMissing
 from service.grants import rules as grant_rules
 from service.grants import store as grants
-from service.grants.tables import Grant, ReleasedView
+from service.grants.tables import Grant, ReleasedView, ViewFile, ViewPart
 from service.oauth import rules as token_rules
 from service.oauth import store as tokens
 from service.oauth.store import Covered
@@ -33,6 +33,8 @@ class Admitted:
     grant: Grant | None
     client_id: str | None
     known_columns: tuple[str, ...]
+    parts: tuple[ViewPart, ...]
+    files: Mapping[str, ViewFile]
 
     @property
     def binding(self) -> str:
@@ -74,7 +76,8 @@ def admit(session: Session, asked: Asked, *, now: datetime) -> Admitted:
     dataset = _published(session, asked.dataset_id)
     known = tuple(column.name for column in catalogue.columns(session, dataset.id))
     if dataset.openness == "unconditional":
-        return Admitted(dataset, _public_view(session, dataset.id), None, None, known)
+        view = _public_view(session, dataset.id)
+        return Admitted(dataset, view, None, None, known, *_bytes(session, view))
     if dataset.openness != "restricted":
         raise ViewMissing()
     client_id, covered = _covered(session, asked, now=now)
@@ -82,7 +85,8 @@ def admit(session: Session, asked: Asked, *, now: datetime) -> Admitted:
     if not named:
         raise _uncovered(session, client_id, asked, now=now)
     grant = _choose(named, asked, now=now)
-    return Admitted(dataset, _view(session, grant), grant, client_id, known)
+    view = _view(session, grant)
+    return Admitted(dataset, view, grant, client_id, known, *_bytes(session, view))
 
 
 def still_open(admitted: Admitted, asked: Asked) -> Callable[[], bool]:
@@ -109,6 +113,11 @@ def _published(session: Session, dataset_id: str) -> Dataset:
     if dataset.state != "published":
         raise NotFound()
     return dataset
+
+
+def _bytes(session: Session, view: ReleasedView) -> tuple[tuple[ViewPart, ...], dict[str, ViewFile]]:
+    """Return the parts of a view in their order, and the whole files of it that are ready, by format."""
+    return tuple(grants.parts_of(session, view.id)), grants.files_of(session, view.id)
 
 
 def _public_view(session: Session, dataset_id: str) -> ReleasedView:

@@ -99,7 +99,8 @@ def _answer(session: Session, grant: Grant, status: int = 200) -> Response:
     now, held = clock.now(session), store.open_suspension(session, grant.id)
     view: dict[str, object] = {"state": store.view_state(session, grant.id)}
     if ready := store.view_of(session, grant.id):
-        view |= {"rows": ready.rows, "parquet_sha256": ready.parquet_sha256, "csv_sha256": ready.csv_sha256}
+        files = store.files_of(session, ready.id)
+        view |= {"rows": ready.rows, **{f"{name}_sha256": file.sha256 for name, file in files.items()}}
     due = [{"kind": task.kind, "due_on": task.due_on.isoformat()} for task in store.tasks(session, grant.id)]
     document = _document(grant, held, store.handback(session, grant.id), now=now)
     return http.json_answer({**document, "view": view, "tasks": due}, status)

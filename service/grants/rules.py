@@ -16,7 +16,7 @@ from service.base.roles import Role
 
 DELIVERIES = frozenset({"download", "api"})  # the ways out that this build has
 REMIND_AT = (1, 7, 30)  # days before the end
-RETAKE_AFTER = timedelta(minutes=10)  # a claim on a build this old belongs to a worker that died
+RETAKE_AFTER = timedelta(minutes=10)  # a claim on a build that was not heard of for so long is a dead worker's
 TOLD_AFTER = 3  # failed builds before somebody is told
 
 
@@ -34,7 +34,35 @@ class ViewState(StrEnum):
     BUILDING = "building"
     READY = "ready"
     QUARANTINED = "quarantined"
+    COLLECTED = "collected"
 
+
+class FileState(StrEnum):
+    WANTED = "wanted"
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class VersionState(StrEnum):
+    """What a version of the dataset is to a grant: it may be read, or not (yet)."""
+
+    JUDGED = "judged"
+    HELD = "held"
+
+
+class Format(StrEnum):
+    """What a whole view can be had as.  EXCEL is CSV that a spreadsheet opens as text, with no formula in it."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    EXCEL = "excel"
+    CSV_ZST = "csv.zst"
+    JSONL = "jsonl"
+    ARROW = "arrow"
+
+
+AT_ONCE = (Format.PARQUET, Format.CSV)  # made with the view; the others when they are first wanted
 
 # ---- refusals -------------------------------------------------------------------------------------------------------
 
@@ -199,6 +227,15 @@ class BadRecipe(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What a file of a view must show: its columns in order with their declared types; and names that it must not."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """What a view holds of one dataset version: columns in order, and rows by period (both days included) and areas.
 
@@ -218,6 +255,10 @@ class Recipe:
     area_column: str | None = None
     areas: tuple[str, ...] = ()
 
+    @property
+    def promise(self) -> Promise:
+        return Promise(self.columns, self.types, self.hidden)
+
     def document(self) -> dict[str, Any]:
         """Return the part that decides which bytes come out, as it is stored and digested."""
         return {
@@ -234,8 +275,20 @@ class Recipe:
         }
 
     def digest(self) -> str:
-        text = json.dumps(self.document(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self.document())
+
+    def cut(self, part_id: str) -> str:
+        """Return the name of what is made of one part: the same recipe makes the same of it in every version.
+
+        What the columns were judged as belongs to it, because the part was measured by that.
+        """
+        document = self.document() | {"version": None, "part": part_id, "semantics": list(self.semantics)}
+        return _digest(document)
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Rows of grants: leave to read, its suspensions, its handing back, the bytes made for it, the reminders sent."""
+"""Rows of grants: leave to read, the versions judged for it, its stops and ends, the bytes made, the reminders sent."""
 
 from datetime import date, datetime
 from typing import Any
@@ -30,11 +30,30 @@ class Grant(SQLModel, table=True):
     purpose: str = Field(max_length=64)
     starts_at: datetime = Field(sa_type=UTCDateTime)
     ends_at: datetime = Field(sa_type=UTCDateTime, index=True)
-    dataset_version: int
+    dataset_version: int = Field(description="the one it serves as its latest; always one that was judged for it")
+    follows: bool = Field(default=True, description="whether it moves to a new version once that was judged for it")
+    quota: dict[str, int] = Field(
+        default_factory=dict, sa_type=Document,
+        description='{"rows_per_day", "bytes_per_day", "requests_per_minute"}, each optional',
+    )  # fmt: skip
+    namespace: str = Field(max_length=32, description="whose keyed tokens it sees: its own id, or that of its first")
     rests_on: dict[str, Any] = Field(sa_type=Document, description='{"screening", "lists", "agreement"}')
     epoch: int = Field(default=1)
     version: int = Field(default=1)
     created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class GrantVersion(SQLModel, table=True):
+    """That a version of the dataset was judged for a grant: `judged`, it may be read; `held`, for `reasons`, not."""
+
+    __tablename__ = "grant_version"
+
+    grant_id: str = Field(primary_key=True, max_length=32)
+    number: int = Field(primary_key=True)
+    state: str = Field(max_length=16)
+    at: datetime = Field(sa_type=UTCDateTime)
+    reasons: list[Any] = Field(default_factory=list, sa_type=Document)
+    screening_id: str | None = Field(default=None, max_length=32)
 
 
 class GrantTask(SQLModel, table=True):
@@ -92,8 +111,9 @@ class ReleasedView(SQLModel, table=True):
     """The bytes of one recipe on one dataset version: made once, measured, never changed.
 
     `grant_id` None is the standing public view.  `subject` is "grant:<id>" or "public:<dataset>".  A row in state
-    `building` is a claim: the worker that set `claimed_at` may settle it, unless the claim grew old and was retaken.
-    Of the public views that are ready, the one with the latest `serves_from` serves.
+    `building` is a claim: the worker that set `claimed_at` may settle it, unless its `beat_at` grew old and it was
+    retaken.  Of the public views that are ready, the one with the latest `serves_from` serves.  `rows` counts those
+    written so far, of `parts_done` parts out of `parts_total`; in the end, all.
     """
 
     __table_args__ = (UniqueConstraint("subject", "dataset_version", "epoch", "recipe_digest"),)
@@ -106,20 +126,59 @@ class ReleasedView(SQLModel, table=True):
     epoch: int = Field(default=1)
     recipe: dict[str, Any] = Field(sa_type=Document)
     recipe_digest: str = Field(max_length=64)
-    state: str = Field(max_length=16, description="building, ready or quarantined")
+    state: str = Field(max_length=16, description="building, ready, quarantined or collected")
     claimed_at: datetime = Field(sa_type=UTCDateTime)
+    beat_at: datetime = Field(sa_type=UTCDateTime)
     tries: int = Field(default=1)
     columns: list[dict[str, str]] = Field(sa_type=Document, description='[{"name", "type"}]')
-    rows: int = Field(default=0)
-    parquet_key: str = Field(default="", max_length=100)
-    parquet_sha256: str = Field(default="", max_length=64)
-    parquet_bytes: int = Field(default=0, sa_type=BigInteger)
-    csv_key: str = Field(default="", max_length=100)
-    csv_sha256: str = Field(default="", max_length=64)
-    csv_bytes: int = Field(default=0, sa_type=BigInteger)
+    rows: int = Field(default=0, sa_type=BigInteger)
+    parts_done: int = Field(default=0)
+    parts_total: int = Field(default=0)
     built_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
     serves_from: datetime | None = Field(default=None, sa_type=UTCDateTime)
     note: str | None = Field(default=None, max_length=500, description="reasons of a quarantine, or the last fault")
+
+
+class ViewPart(SQLModel, table=True):
+    """What a view holds of one part of its version: a Parquet object, ordered by its own columns only.
+
+    `cut` names what was done to the part; a part that was cut so before is taken as it is.  `part_id` is None when the
+    view is computed over all parts at once, and `key` empty when the object was collected.
+    """
+
+    __tablename__ = "view_part"
+
+    view_id: str = Field(primary_key=True, max_length=32)
+    position: int = Field(primary_key=True)
+    part_id: str | None = Field(default=None, max_length=32)
+    cut: str = Field(index=True, max_length=64)
+    key: str = Field(index=True, max_length=100)
+    sha256: str = Field(max_length=64)
+    rows: int = Field(sa_type=BigInteger)
+    bytes: int = Field(sa_type=BigInteger)
+
+
+class ViewFile(SQLModel, table=True):
+    """A whole view in one format.  `wanted` until a worker claims it; then as a view in state `building` is.
+
+    `rows` counts those written so far.
+    """
+
+    __tablename__ = "view_file"
+
+    view_id: str = Field(primary_key=True, max_length=32)
+    format: str = Field(primary_key=True, max_length=16)
+    state: str = Field(index=True, max_length=16, description="wanted, building, ready or failed")
+    key: str = Field(default="", index=True, max_length=100)
+    sha256: str = Field(default="", max_length=64)
+    bytes: int = Field(default=0, sa_type=BigInteger)
+    rows: int = Field(default=0, sa_type=BigInteger)
+    wanted_at: datetime = Field(sa_type=UTCDateTime)
+    claimed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    beat_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    tries: int = Field(default=0)
+    built_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    note: str | None = Field(default=None, max_length=500)
 
 
 class Reminder(SQLModel, table=True):

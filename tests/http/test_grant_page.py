@@ -28,7 +28,8 @@ def test_the_page_says_in_words_what_may_be_read_until_when(world):
 
 def test_the_released_file_is_told_by_digest_rows_and_size(world):
     ((sha, rows),) = world.found(
-        "select parquet_sha256, rows from releasedview where grant_id = :grant", grant=world.grant
+        "select file.sha256, file.rows from releasedview join view_file file on file.view_id = releasedview.id"
+        " where grant_id = :grant and format = 'parquet'", grant=world.grant
     )
     page = _page(world)
     assert sha in page and f"{rows:,}" in page and "kB" in page

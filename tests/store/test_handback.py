@@ -50,7 +50,7 @@ def test_what_was_given_back_is_dead_for_the_token_that_was_won_before(grant):
 def test_nothing_more_is_done_for_it(grant):
     with db.reading() as session:
         retake = {"now": NOW, "retake_before": NOW, "limit": 9}
-        assert list(grants.without_view(session, **retake)) == [grant.id]
+        assert list(grants.without_view(session, **retake)) == [(grant.id, 1)]
         assert len(grants.live(session, "firm", now=NOW)) == len(grants.unended(session, "firm", now=NOW)) == 1
     _hand_back(grant)
     with db.reading() as session:

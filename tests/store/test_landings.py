@@ -25,6 +25,11 @@ MOVED: dict[str, str] = {
     "datasetentry": "0002 makes it from the datasets",
     "datasetterms": "0002 makes it from the datasets",
     "facetcount": "0002 makes it from the datasets",
+    **{f"releasedview.{file}_{name}": "0008 keeps the files of a view in view_file" for file in ("parquet", "csv")
+       for name in ("key", "sha256", "bytes")},
+    "grant_version": "0008 makes it from the grants",
+    "view_part": "0008 makes it from the views",
+    "view_file": "0008 makes it from the views",
 }
 
 

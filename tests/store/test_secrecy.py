@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 
 from service.base import clock, db
 from service.catalogue.tables import DatasetColumn
-from service.grants import engine, jobs
+from service.grants import jobs
+from service.grants.engine import opening
 from service.grants.rules import RETAKE_AFTER, BadRecipe
 from service.grants.tables import ReleasedView
 from service.notices.tables import Outbox
@@ -79,5 +80,5 @@ def test_what_builds_a_view_sees_its_own_files_only(tmp_path, statement):
     outside, folder = tmp_path / "outside.txt", tmp_path / "folder"
     outside.write_text("a\n1\n")
     folder.mkdir()
-    with engine._connection(folder, tmp_path / "source.parquet") as connection, pytest.raises(duckdb.Error):
+    with opening.opened(folder, tmp_path / "source.parquet") as connection, pytest.raises(duckdb.Error):
         connection.execute(statement.format(outside=outside))

@@ -5,7 +5,7 @@ import io
 import random
 import threading
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import combinations
 
@@ -19,7 +19,8 @@ from service.base import blobs, clock, db
 from service.catalogue import store as catalogue
 from service.catalogue.tables import DatasetColumn
 from service.grants import actions, engine, jobs, rules, store
-from service.grants.rules import BadRecipe, Described, ViewBuilding, ViewHeld
+from service.grants.engine import opening, writing
+from service.grants.rules import BadRecipe, Described, Format, ViewBuilding, ViewHeld
 from service.grants.tables import ReleasedView
 from service.notices.tables import Outbox
 from tests.store import granted
@@ -39,7 +40,31 @@ def _recipe(columns=COLUMNS, row_filter=None, described=DESCRIBED, **changes):
 def _build(table, recipe, tmp_path, name="build"):
     folder = tmp_path / name
     folder.mkdir()
-    return engine.build_view(granted.write(table, folder / "source.parquet"), recipe, folder)
+    return _built(granted.write(table, folder / "source.parquet"), recipe, folder)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A view of one part: its Parquet part and its CSV."""
+
+    parquet: engine.BuiltFile
+    csv: engine.BuiltFile
+
+    @property
+    def rows(self):
+        return self.parquet.rows
+
+
+def _built(source, recipe, folder):
+    part = engine.cut_part([source], recipe, folder)
+    return Built(part, engine.write_file([part.path], Format.CSV, folder))
+
+
+def _measured(built, recipe):
+    return [
+        *engine.measure_part(built.parquet, recipe),
+        *engine.measure_file(built.csv, Format.CSV, recipe.promise, built.rows),
+    ]
 
 
 def _rows(table):
@@ -56,7 +81,7 @@ def test_a_view_holds_exactly_its_columns_and_all_their_rows(tmp_path):
     assert tuple(view.column_names) == COLUMNS
     assert _rows(view) == _rows(source.select(list(COLUMNS)))
     assert built.rows == source.num_rows
-    assert engine.measure(built, _recipe()) == []
+    assert _measured(built, _recipe()) == []
 
 
 def test_columns_come_in_the_order_of_the_grant(tmp_path):
@@ -87,7 +112,7 @@ def test_a_filter_may_use_a_column_that_is_not_shown(tmp_path):
     built = _build(granted.records(), chosen, tmp_path)
     assert 0 < built.rows < 2_000
     assert pq.read_schema(built.parquet.path).names == ["minutes"]
-    assert engine.measure(built, chosen) == []
+    assert _measured(built, chosen) == []
 
 
 def test_a_column_name_with_a_quote_stays_a_name(tmp_path):
@@ -211,8 +236,8 @@ def test_record_ends_are_told_from_line_feeds_in_fields_across_chunks(tmp_path, 
     raw, made = tmp_path / "raw.csv", tmp_path / "made.csv"
     raw.write_bytes(b'a,b\n"x\n""y""\n",2\n\n"",3\n')
     for size in range(1, 12):
-        monkeypatch.setattr(engine, "CHUNK", size)
-        engine._with_crlf(raw, made)
+        monkeypatch.setattr(writing, "CHUNK", size)
+        writing.with_crlf(raw, made)
         assert made.read_bytes() == b'a,b\r\n"x\n""y""\n",2\r\n\r\n"",3\r\n', size
 
 
@@ -223,13 +248,13 @@ def _tampered(tmp_path, table, recipe):
     """A view as something other than the builder would have written it."""
     built = _build(granted.records(100), recipe, tmp_path)
     pq.write_table(table, built.parquet.path)
-    return replace(built, rows=table.num_rows)
+    return replace(built, parquet=replace(built.parquet, rows=table.num_rows))
 
 
 def test_a_view_with_a_column_too_many_or_with_metadata_is_found(tmp_path):
     chosen = _recipe(("lot_id",))
     wide = granted.records(100).select(["lot_id", "plate"]).replace_schema_metadata({"from": "plate"})
-    found = engine.measure(_tampered(tmp_path, wide, chosen), chosen)
+    found = _measured(_tampered(tmp_path, wide, chosen), chosen)
     assert {"columns", "metadata", "hidden-name:plate"} <= set(found)
 
 
@@ -237,15 +262,16 @@ def test_a_view_in_another_order_is_found(tmp_path):
     chosen = _recipe(("lot_id", "minutes"))
     built = _build(granted.records(500), chosen, tmp_path)
     table = pq.read_table(built.parquet.path)
-    with engine._connection(tmp_path) as connection:
+    with opening.opened(tmp_path) as connection:
         connection.register("turned", table.take(pa.array(range(table.num_rows - 1, -1, -1))))
         connection.execute(f"COPY (FROM turned) TO '{built.parquet.path}' (FORMAT parquet)")
-    assert engine.measure(built, chosen) == ["order"]
+    assert _measured(built, chosen) == ["order"]
 
 
 def test_a_view_of_another_length_is_found(tmp_path):
     built = _build(granted.records(100), _recipe(), tmp_path)
-    assert engine.measure(replace(built, rows=99), _recipe()) == ["rows"]
+    wrong = replace(built, parquet=replace(built.parquet, rows=99))
+    assert engine.measure_part(wrong.parquet, _recipe()) == ["rows"]
 
 
 @pytest.mark.parametrize(
@@ -259,20 +285,20 @@ def test_a_view_of_another_length_is_found(tmp_path):
 def test_what_the_recorded_meaning_did_not_say_is_found_in_the_values(tmp_path, values, kind):
     table = pa.table({"lot_id": values})
     chosen = _recipe(("lot_id",))
-    assert engine.measure(_build(table, chosen, tmp_path), chosen) == [f"{kind}:lot_id"]
+    assert _measured(_build(table, chosen, tmp_path), chosen) == [f"{kind}:lot_id"]
 
 
 def test_a_column_of_phones_as_numbers_is_found_and_chance_is_not(tmp_path):
     chosen = _recipe(("minutes",))
     phones = pa.table({"minutes": [13_800_000_000 + n for n in range(50)]})
-    assert engine.measure(_build(phones, chosen, tmp_path, "phones"), chosen) == ["phone:minutes"]
+    assert _measured(_build(phones, chosen, tmp_path, "phones"), chosen) == ["phone:minutes"]
     mixed = pa.table({"minutes": [*range(50), 13_800_000_000]})
-    assert engine.measure(_build(mixed, chosen, tmp_path, "mixed"), chosen) == []
+    assert _measured(_build(mixed, chosen, tmp_path, "mixed"), chosen) == []
 
 
 def test_a_column_that_was_judged_as_plates_may_hold_plates(tmp_path):
     chosen = _recipe(("plate",))
-    assert engine.measure(_build(granted.records(50), chosen, tmp_path), chosen) == []
+    assert _measured(_build(granted.records(50), chosen, tmp_path), chosen) == []
 
 
 # ---- jobs -----------------------------------------------------------------------------------------------------------
@@ -299,6 +325,11 @@ def _view(grant):
         return store.view_of(session, grant.id)
 
 
+def _files(view):
+    with db.reading() as session:
+        return store.files_of(session, view.id)
+
+
 def _all_views():
     with db.reading() as session:
         return list(session.exec(db.select(ReleasedView)))
@@ -317,8 +348,10 @@ def test_a_grant_is_given_its_view_once(grant):
     assert view is not None
     assert [column["name"] for column in view.columns] == list(COLUMNS)
     assert view.columns[1]["type"] == "datetime"
-    assert blobs.size(view.parquet_key) == view.parquet_bytes
-    assert blobs.read(view.csv_key).count(b"\r\n") == view.rows + 1
+    files = _files(view)
+    assert set(files) == {"parquet", "csv"}
+    assert blobs.size(files["parquet"].key) == files["parquet"].bytes
+    assert blobs.read(files["csv"].key).count(b"\r\n") == view.rows + 1
     with db.reading() as session:
         events = session.exec(db.select(Event).where(Event.subject == f"view:{view.id}")).all()
     assert [event.kind for event in events] == ["view:ready"]
@@ -366,9 +399,9 @@ def test_a_worker_whose_claim_was_retaken_settles_nothing(grant, tmp_path):
         quick = actions.claim_grant_view(session, grant.id, now=clock.now(session))
     assert quick is not None
     assert (quick.view_id, quick.tries) == (slow.view_id, 2)
-    assert jobs._build(slow) is False
+    assert jobs.build(slow) is False
     assert _view(grant) is None
-    assert jobs._build(quick) is True
+    assert jobs.build(quick) is True
     assert _view(grant) is not None
 
 
@@ -429,7 +462,7 @@ def test_a_view_worse_than_its_verdict_is_quarantined_and_the_stewards_are_told(
     assert jobs.build_missing() == 0
     assert _view(grant) is None
     (view,) = _all_views()
-    assert (view.state, view.note, view.parquet_key) == ("quarantined", "plate:vehicle_type", "")
+    assert (view.state, view.note, _files(view)) == ("quarantined", "plate:vehicle_type", {})
     stored = list(blobs.keys())
     assert not [key for key in stored if key.startswith("views/")]
     with db.reading() as session:

@@ -13,7 +13,6 @@ from service.base.errors import NotFound
 from service.data import gate, rules
 from service.data.api.parts import api, asked_of, note, say_grant
 from service.data.gate import Admitted, Asked
-from service.grants.tables import ReleasedView
 from service.oauth import gate as oauth
 
 RECHECK = 8 << 20  # bytes between two looks at whether a long answer may go on
@@ -29,7 +28,7 @@ def file(dataset_id: str, name: str) -> ResponseReturnValue:
     asked = asked_of(dataset_id, "download", name)
     with db.reading() as session:
         admitted = gate.admit(session, asked, now=clock.now(session))
-    key, etag, size = _object(admitted.view, name)
+    key, etag, size = _object(admitted, name)
     blobs.size(key)  # a store that is away is told now: once bytes are on the way there is no status left to say it by
     answer = _ranged(admitted, asked, key, etag, size, name)
     if answer.status_code == 416:
@@ -47,11 +46,10 @@ def file(dataset_id: str, name: str) -> ResponseReturnValue:
     return answer
 
 
-def _object(view: ReleasedView, name: str) -> tuple[str, str, int]:
+def _object(admitted: Admitted, name: str) -> tuple[str, str, int]:
     """Return a file's key, checksum and size in bytes."""
-    if name.endswith(".csv"):
-        return view.csv_key, view.csv_sha256, view.csv_bytes
-    return view.parquet_key, view.parquet_sha256, view.parquet_bytes
+    file = admitted.files["csv" if name.endswith(".csv") else "parquet"]
+    return file.key, file.sha256, file.bytes
 
 
 def _ranged(admitted: Admitted, asked: Asked, key: str, etag: str, size: int, name: str) -> Response:
@@ -89,7 +87,7 @@ def _watched(admitted: Admitted, asked: Asked, key: str, start: int, end: int, n
 
     def settle() -> None:
         if sent.size is not None:
-            rows = admitted.view.rows * sent.size // _object(admitted.view, name)[2]
+            rows = admitted.view.rows * sent.size // _object(admitted, name)[2]
             note(admitted, name.rsplit(".", 1)[1], rows, sent.size, whole=sent.size == end - start)
 
     return oauth.Afterwards(_sending(admitted, asked, key, start, end, sent), settle)

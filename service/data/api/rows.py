@@ -19,7 +19,7 @@ def rows(dataset_id: str) -> ResponseReturnValue:
         admitted = gate.admit(session, asked, now=clock.now(session))
     page = _page(admitted)
     limit = rules.limit_of(request.args.get("limit"))
-    with blobs.as_file(admitted.view.parquet_key) as file:
+    with blobs.as_file(admitted.files["parquet"].key) as file:
         found = engine.rows(file, page.columns, start=page.start, limit=limit)
     types = {column["name"]: column["type"] for column in admitted.view.columns}
     after = page.start + len(found)

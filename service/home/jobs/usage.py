@@ -44,7 +44,7 @@ def _read(settings: Settings, client_id: str, secret_id: str, usable: Usable, co
         token, _row = clients.issue(session, client_id, secret_id, (usable,), location=location, now=now)
         asked = Asked(usable.dataset_id, f"Bearer {token}", None, "api")
         admitted = gate.admit(session, asked, now=now)
-        with blobs.as_file(admitted.view.parquet_key) as file:
+        with blobs.as_file(admitted.files["parquet"].key) as file:
             for page in range(count):
                 rows = engine.rows(file, admitted.columns, start=page * PAGE, limit=PAGE)
                 usage.note_usage(

@@ -22,7 +22,7 @@ from service.catalogue.rules import DATA_DOMAINS, UPDATE_CYCLES, Openness
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.data import engine as data_engine
 from service.grants import store as grants
-from service.grants.tables import ReleasedView
+from service.grants.tables import ReleasedView, ViewFile
 from service.home import rules, store
 from service.home.web import citing, plots
 from service.home.web.parts import pages
@@ -65,6 +65,7 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
     standing = screening.standing(session, found.id, now=now)
     columns = catalogue.columns(session, found.id)
     view = grants.public_view(session, found.id) if found.openness == Openness.UNCONDITIONAL else None
+    files = grants.files_of(session, view.id) if view else {}
     versions = catalogue.versions(session, found.id)
     source = people.unit(session, found.source_unit_id)
     return {
@@ -77,14 +78,15 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
         "version": versions[0] if versions else None,
         "rounded": found.openness != Openness.UNCONDITIONAL,
         "view": view,
+        "files": files,
         "standing": standing,
         "days": sum(step["days"] for step in standing.steps),
         "derived": store.derived(session, found.id),
         "origin": catalogue.find(session, found.derived_from) if found.derived_from else None,
         **_dictionary(columns, standing, view, found),
         **_profile(session, found, columns, standing, versions),
-        **_rows(view),
-        **_cited(found, source, versions, view, whole=_open_whole(columns, view), now=now),
+        **_rows(view, files),
+        **_cited(found, source, versions, files.get("parquet"), view, whole=_open_whole(columns, view), now=now),
     }
 
 
@@ -170,9 +172,10 @@ def _told(body: Mapping[str, Any], name: str, standing: Standing) -> dict[str, A
     return {"closed": True, "nulls": told["nulls"]} if name in standing.terms.closed else told
 
 
-def _rows(view: ReleasedView | None) -> dict[str, Any]:
+def _rows(view: ReleasedView | None, files: Mapping[str, ViewFile]) -> dict[str, Any]:
     shown = tuple(column["name"] for column in view.columns) if view else ()
-    return {"shown": shown, "rows": _first_rows(view.parquet_key, view.parquet_sha256, shown) if view else ()}
+    file = files.get("parquet")
+    return {"shown": shown, "rows": _first_rows(file.key, file.sha256, shown) if file else ()}
 
 
 @lru_cache(maxsize=128)
@@ -186,15 +189,15 @@ def _first_rows(key: str, _sha256: str, shown: tuple[str, ...]) -> tuple[dict[st
 
 
 def _cited(
-    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], view: ReleasedView | None, *, whole: bool,
-    now: datetime,
+    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], file: ViewFile | None, view: ReleasedView | None,
+    *, whole: bool, now: datetime,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the checksums of the versions and the citation; `whole` says that everybody may have every column."""
     if not versions:
         return {"checksums": {}, "cited": None}
     checksums = {one.number: _checksum(one, plain=whole) for one in versions}
-    if view:
-        checksums[view.dataset_version] = f"sha256:{view.parquet_sha256}"
+    if view and file:
+        checksums[view.dataset_version] = f"sha256:{file.sha256}"
     cited = citing.Cited(
         id=found.id,
         title=pick(found.title),

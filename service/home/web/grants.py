@@ -99,7 +99,7 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
         "state": shown["standing"],  # `standing` is the macro that shows it
         "number": application.number,
         "agreement": applications.agreement(session, application.id),
-        "view": grants.view_of(session, one.grant.id),
+        **_view(session, one),
         "view_state": grants.view_state(session, one.grant.id),
         "own": own,
         "systems": _systems(session, one, systems),
@@ -109,6 +109,11 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
             caller().roles, unit_id=caller().unit_id, holder_unit_id=one.grant.unit_id
         ),
     }
+
+
+def _view(session: Session, one: Granted) -> dict[str, Any]:
+    view = grants.view_of(session, one.grant.id)
+    return {"view": view, "files": grants.files_of(session, view.id) if view else {}}
 
 
 def _may_see_grant(one: Granted) -> bool:

@@ -1,18 +1,17 @@
-"""SQL of grants and released views."""
+"""SQL of grants, of what stopped or ended them, and of their reminders."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, or_, true, update
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel.sql.expression import SelectOfScalar
 
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import Changed, NotFound
 from service.base.roles import Role
 from service.catalogue.tables import Dataset
-from service.grants.rules import SEE_ALL, ViewState
-from service.grants.tables import Grant, GrantTask, Handback, ReleasedView, Reminder, Suspension
+from service.grants.rules import SEE_ALL, VersionState
+from service.grants.tables import Grant, GrantTask, GrantVersion, Handback, Reminder, Suspension
 
 # ---- grants ---------------------------------------------------------------------------------------------------------
 
@@ -41,7 +40,7 @@ def live(session: Session, unit_id: str, *, now: datetime) -> Sequence[Grant]:
     """Return the grants under which `unit_id` may read at `now`, soonest to end first."""
     return session.exec(
         select(Grant)
-        .where(Grant.unit_id == unit_id, Grant.starts_at <= now, now < Grant.ends_at, ~_suspended(), ~_returned())
+        .where(Grant.unit_id == unit_id, Grant.starts_at <= now, now < Grant.ends_at, ~_suspended(), ~returned())
         .order_by(col(Grant.ends_at), col(Grant.id))
     ).all()
 
@@ -84,6 +83,32 @@ def move(session: Session, found: Grant) -> int:
         raise Changed(seen=seen)
     session.refresh(found)
     return seen + 1
+
+
+# ---- versions --------------------------------------------------------------------------------------------------------
+
+
+def grant_versions(session: Session, grant_id: str) -> Sequence[GrantVersion]:
+    """Return the versions of the dataset that were judged or held for a grant, the newest first."""
+    newest = col(GrantVersion.number).desc()
+    return session.exec(select(GrantVersion).where(GrantVersion.grant_id == grant_id).order_by(newest)).all()
+
+
+def judged(session: Session, grant_id: str, number: int) -> bool:
+    """Whether a version may be read under a grant."""
+    found = session.get(GrantVersion, (grant_id, number))
+    return found is not None and found.state == VersionState.JUDGED
+
+
+def note_version(
+    session: Session, grant_id: str, number: int, *, state: str, now: datetime, reasons: Sequence[object] = (),
+    screening_id: str | None = None,
+) -> None:  # fmt: skip
+    """Write down how a version was judged for a grant; a later judgement of the same version takes its place."""
+    there = session.get(GrantVersion, (grant_id, number))
+    row = there or GrantVersion(grant_id=grant_id, number=number, state=state, at=now)
+    row.state, row.at, row.reasons, row.screening_id = str(state), now, list(reasons), screening_id
+    session.add(row)
 
 
 # ---- suspensions ----------------------------------------------------------------------------------------------------
@@ -153,7 +178,8 @@ def _suspended() -> ColumnElement[bool]:
     return exists().where(col(Suspension.grant_id) == Grant.id, col(Suspension.lifted_at).is_(None)).correlate(Grant)
 
 
-def _returned() -> ColumnElement[bool]:
+def returned() -> ColumnElement[bool]:
+    """Return whether a grant was handed back, as a condition on Grant."""
     return exists().where(col(Handback.grant_id) == Grant.id).correlate(Grant)
 
 
@@ -168,7 +194,7 @@ def reminders_due(
     return session.exec(
         select(Grant)
         .where(
-            Grant.starts_at <= now, Grant.ends_at > now + more_than, Grant.ends_at <= now + at_most, ~sent, ~_returned()
+            Grant.starts_at <= now, Grant.ends_at > now + more_than, Grant.ends_at <= now + at_most, ~sent, ~returned()
         )
         .order_by(col(Grant.ends_at), col(Grant.id))
         .limit(limit)
@@ -178,112 +204,3 @@ def reminders_due(
 def claim_reminder(session: Session, grant_id: str, *, days: int, now: datetime) -> bool:
     """Note that the reminder `days` ahead is being sent; False when another replica got there first."""
     return insert_or_ignore(session, Reminder, grant_id=grant_id, days=days, at=now)
-
-
-# ---- views ----------------------------------------------------------------------------------------------------------
-
-
-def view(session: Session, view_id: str) -> ReleasedView:
-    """Return a view in any state; NotFound."""
-    if (found := session.get(ReleasedView, view_id)) is None:
-        raise NotFound()
-    return found
-
-
-def view_of(session: Session, grant_id: str) -> ReleasedView | None:
-    """Return the view that serves a grant: ready, of its dataset version and epoch; None when there is none."""
-    return session.exec(_views_of(grant_id).where(ReleasedView.state == ViewState.READY)).first()
-
-
-def view_state(session: Session, grant_id: str) -> str:
-    """Return the state of the view of a grant's version and epoch; `building` when nobody has begun."""
-    states = {found.state for found in session.exec(_views_of(grant_id))}
-    order = (ViewState.READY, ViewState.QUARANTINED)
-    return next((state for state in order if state in states), ViewState.BUILDING)
-
-
-def _views_of(grant_id: str) -> SelectOfScalar[ReleasedView]:
-    return (
-        select(ReleasedView)
-        .join(Grant, col(Grant.id) == ReleasedView.grant_id)
-        .where(Grant.id == grant_id, ReleasedView.dataset_version == Grant.dataset_version)
-        .where(ReleasedView.epoch == Grant.epoch)
-        .order_by(col(ReleasedView.built_at).desc())
-    )
-
-
-def public_view(session: Session, dataset_id: str) -> ReleasedView | None:
-    """Return the standing public view of a dataset; None when it has none."""
-    return session.exec(
-        select(ReleasedView)
-        .where(ReleasedView.dataset_id == dataset_id, col(ReleasedView.grant_id).is_(None))
-        .where(ReleasedView.state == ViewState.READY)
-        .order_by(col(ReleasedView.serves_from).desc(), col(ReleasedView.id).desc())
-    ).first()
-
-
-def without_view(session: Session, *, now: datetime, retake_before: datetime, limit: int) -> Sequence[str]:
-    """Return the ids of grants that have not ended and whose view nobody has made or is making; oldest first.
-
-    A quarantined view counts as made: a person looks at it.  A claim from before `retake_before` counts as nobody's.
-    """
-    made = (
-        exists()
-        .where(col(ReleasedView.grant_id) == Grant.id, col(ReleasedView.dataset_version) == Grant.dataset_version)
-        .where(col(ReleasedView.epoch) == Grant.epoch)
-        .where((col(ReleasedView.state) != ViewState.BUILDING) | (col(ReleasedView.claimed_at) > retake_before))
-        .correlate(Grant)
-    )
-    return session.exec(
-        select(Grant.id).where(Grant.ends_at > now, ~made, ~_returned()).order_by(col(Grant.created_at)).limit(limit)
-    ).all()
-
-
-def claim_view(
-    session: Session, values: dict[str, object], *, retake_before: datetime, quarantined: bool = False
-) -> ReleasedView | None:
-    """Return the row to build, claimed at values["claimed_at"]; None when it is made or somebody is at it.
-
-    A claim from before `retake_before` is taken over, and its first owner can no longer settle it.  With `quarantined`
-    a view that was held back is made and measured again.
-    """
-    if insert_or_ignore(session, ReleasedView, **values):
-        return view(session, str(values["id"]))
-    if (there := same_view(session, values)) is None:
-        return None
-    free = (col(ReleasedView.state) == ViewState.BUILDING) & (col(ReleasedView.claimed_at) <= retake_before)
-    if quarantined:
-        free = free | (col(ReleasedView.state) == ViewState.QUARANTINED)
-    retake = (
-        update(ReleasedView)
-        .where(col(ReleasedView.id) == there.id, col(ReleasedView.claimed_at) == there.claimed_at, free)
-        .values(state=ViewState.BUILDING.value, claimed_at=values["claimed_at"], tries=there.tries + 1)
-    )
-    if session.execute(retake).rowcount != 1:  # type: ignore[attr-defined]
-        return None
-    session.refresh(there)
-    return there
-
-
-def same_view(session: Session, values: dict[str, object]) -> ReleasedView | None:
-    """Return the view of the same subject, version, epoch and recipe, in any state."""
-    same = [
-        getattr(ReleasedView, name) == values[name] for name in ("subject", "dataset_version", "epoch", "recipe_digest")
-    ]
-    return session.exec(select(ReleasedView).where(*same)).first()
-
-
-def settle_view(session: Session, view_id: str, *, claimed_at: datetime, **values: object) -> bool:
-    """End a build that this worker still holds the claim on; False when the claim was retaken."""
-    settle = (
-        update(ReleasedView)
-        .where(col(ReleasedView.id) == view_id, col(ReleasedView.state) == ViewState.BUILDING)
-        .where(col(ReleasedView.claimed_at) == claimed_at)
-        .values(**values)
-    )
-    return session.execute(settle).rowcount == 1  # type: ignore[attr-defined, no-any-return]
-
-
-def serve_from(session: Session, view_id: str, *, now: datetime) -> None:
-    """Make a ready public view the one that serves from `now` on."""
-    session.execute(update(ReleasedView).where(col(ReleasedView.id) == view_id).values(serves_from=now))

@@ -1,0 +1,78 @@
+"""Turning a recipe into the one query that makes its rows: values are bound, identifiers are ones that the file has."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from service.grants.engine.opening import identifier
+from service.grants.rules import BadRecipe, Recipe
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# Physical types that already are of a declared type; everything else is cast.  ENUM never is: its dictionary holds the
+# values of rows that were left out.
+FAMILIES = {
+    "string": r"VARCHAR",
+    "integer": r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?",
+    "number": r"DOUBLE|FLOAT|DECIMAL\(.*\)|U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?",
+    "date": r"DATE",
+    "datetime": r"TIMESTAMP.*",
+    "boolean": r"BOOLEAN",
+}
+TARGETS = {
+    "string": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "DATE", "datetime": "TIMESTAMP",
+    "boolean": "BOOLEAN",
+}  # fmt: skip
+READ = "read_parquet($source, hive_partitioning = false, filename = false, union_by_name = false)"
+
+
+def compiled(connection: "DuckDBPyConnection", sources: Sequence[Path], recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """Return the query of a recipe over parts of a version, and its bound values.
+
+    Rows are ordered by the view's own columns only: in the source's order two views of one table could be joined row by
+    row.  BadRecipe when the parts do not have what the recipe names.
+    """
+    values: dict[str, Any] = {"source": [str(path) for path in sources]}
+    described = connection.execute(f"DESCRIBE SELECT * FROM {READ}", values).fetchall()
+    physical = {str(row[0]): str(row[1]) for row in described}
+    if missing := [name for name in recipe.columns if name not in physical]:
+        raise BadRecipe(f"the stored version has no column {', '.join(missing)}")
+    chosen = [_expression(name, kind, physical[name]) for name, kind in zip(recipe.columns, recipe.types, strict=True)]
+    conditions = [*_period(recipe, physical, values), *_areas(recipe, physical, values)]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {', '.join(chosen)} FROM {READ}{where} ORDER BY ALL", values
+
+
+def _expression(name: str, declared: str, physical: str) -> str:
+    quoted = identifier(name)
+    if re.fullmatch(FAMILIES[declared], physical):
+        return quoted
+    return f"CAST({quoted} AS {TARGETS[declared]}) AS {quoted}"
+
+
+def _period(recipe: Recipe, physical: dict[str, str], values: dict[str, Any]) -> Iterator[str]:
+    """Yield the conditions on the time column; a row whose time is missing or no date is left out."""
+    if recipe.since is None and recipe.until is None:
+        return
+    name = recipe.time_column
+    if name is None or not re.fullmatch(r"DATE|TIMESTAMP.*|VARCHAR", physical.get(name, "")):
+        raise BadRecipe("the stored version has no column of dates for the period")
+    day = f"TRY_CAST({identifier(name)} AS DATE)"
+    if recipe.since is not None:
+        values["since"] = recipe.since
+        yield f"{day} >= $since"
+    if recipe.until is not None:
+        values["until"] = recipe.until
+        yield f"{day} <= $until"
+
+
+def _areas(recipe: Recipe, physical: dict[str, str], values: dict[str, Any]) -> Iterator[str]:
+    if not recipe.areas:
+        return
+    name = recipe.area_column
+    if name is None or name not in physical:
+        raise BadRecipe("the stored version has no column for the areas")
+    values["areas"] = list(recipe.areas)
+    yield f"list_contains($areas, CAST({identifier(name)} AS VARCHAR))"

@@ -1,0 +1,137 @@
+"""Reading the bytes of a view again before any of them goes out: what is worse than the recipe promises?"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.grants import rules
+from service.grants.engine.building import BuiltFile
+from service.grants.engine.opening import identifier, literal, number, opened
+from service.grants.rules import Format, Promise, Recipe
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MANY = 10_000  # distinct suspicious values of a column that are looked at one by one
+
+
+def measure_part(part: BuiltFile, recipe: Recipe) -> list[str]:
+    """Return what is worse than the recipe promises, one reason each; empty when nothing is.
+
+    A reason is a code, for some with the column after a colon: columns, rows, order, metadata, hidden-name, plate,
+    identity-number, phone.
+    """
+    if reasons := _footer_faults(part, recipe.promise, part.rows):
+        return reasons
+    with opened(part.path.parent, part.path) as connection:
+        reasons += _order_faults(connection, part.path, recipe)
+        reasons += _value_faults(connection, f"read_parquet({literal(part.path)})", recipe)
+    return reasons
+
+
+def measure_file(file: BuiltFile, format: Format, promise: Promise, rows: int) -> list[str]:
+    """Return what of a whole file is not as its parts: columns, rows, metadata, hidden-name, csv-header, csv-rows."""
+    if format is Format.PARQUET:
+        return _footer_faults(file, promise, rows)
+    if _header(file.path) != ",".join(_csv_field(name) for name in promise.columns):
+        return ["csv-header"]
+    with opened(file.path.parent, file.path) as connection:
+        return [] if _csv_rows(connection, file.path, promise) == rows else ["csv-rows"]
+
+
+def footer(path: Path) -> bytes:
+    """Return the footer of a Parquet file: schema, statistics and metadata, without the magic and its length."""
+    with path.open("rb") as source:
+        source.seek(-8, 2)
+        length = int.from_bytes(source.read(4), "little")
+        source.seek(-8 - length, 2)
+        return source.read(length)
+
+
+def _footer_faults(file: BuiltFile, promise: Promise, rows: int) -> list[str]:
+    import pyarrow.parquet as pq
+
+    found = pq.read_metadata(file.path)
+    reasons: list[str] = []
+    if tuple(found.schema.to_arrow_schema().names) != promise.columns:
+        reasons.append("columns")
+    if found.num_rows != rows:
+        reasons.append("rows")
+    if found.metadata or not str(found.created_by).startswith("DuckDB version"):
+        reasons.append("metadata")
+    held = footer(file.path)
+    return reasons + [f"hidden-name:{name}" for name in promise.hidden if _names(held, name)]
+
+
+def _names(held: bytes, name: str) -> bool:
+    """Whether a footer holds `name` as a whole string: strings follow their length as a variable-length integer.
+
+    One or two letters would be found in any row of numbers; for them the schema and the metadata must do.
+    """
+    text = name.encode()
+    if len(text) < 3:
+        return False
+    length, prefix = len(text), bytearray()
+    while length > 127:
+        prefix.append(length & 127 | 128)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix) + text in held
+
+
+def _header(csv: Path) -> str:
+    with csv.open("rb") as source:
+        return source.readline().decode().removesuffix("\r\n")
+
+
+def _csv_field(name: str) -> str:
+    return identifier(name) if re.search(r'[",\r\n]', name) else name
+
+
+def _csv_rows(connection: "DuckDBPyConnection", csv: Path, promise: Promise) -> int:
+    names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in promise.columns)
+    reading = f"header = true, auto_detect = false, columns = {{{names}}}"
+    return number(connection, f"SELECT count(*) FROM read_csv({literal(csv)}, {reading})")
+
+
+def _order_faults(connection: "DuckDBPyConnection", part: Path, recipe: Recipe) -> list[str]:
+    """Compare each row with the one before it in the file: none may fall, by the view's columns from left to right."""
+    fields = ", ".join(identifier(name) for name in recipe.columns)
+    numbered = f"read_parquet({literal(part)}, file_row_number = true)"
+    row_number = identifier("file_row_number")
+    falling = f"""
+        SELECT count(*) FROM (
+            SELECT here, lag(here) OVER (ORDER BY place) AS before
+            FROM (SELECT row({fields}) AS here, {row_number} AS place FROM {numbered})
+        ) WHERE before > here"""
+    return ["order"] if number(connection, falling) else []
+
+
+def _value_faults(connection: "DuckDBPyConnection", view: str, recipe: Recipe) -> list[str]:
+    """Look for plates, identity numbers and phones in columns that were not judged as such."""
+    reasons = []
+    for name, kind, semantic in zip(recipe.columns, recipe.types, recipe.semantics, strict=True):
+        if kind == "string":
+            found = _kinds_in(connection, view, name)
+        elif kind == "integer":
+            found = _phones_in(connection, view, name)
+        else:
+            continue
+        reasons += [f"{one}:{name}" for one in sorted(found) if not rules.judged_as(one, semantic)]
+    return reasons
+
+
+def _kinds_in(connection: "DuckDBPyConnection", view: str, name: str) -> set[str]:
+    column = identifier(name)
+    suspects = f"SELECT DISTINCT {column} FROM {view} WHERE regexp_matches({column}, $pattern) LIMIT {MANY}"
+    values = connection.execute(suspects, {"pattern": rules.SUSPECT}).fetchall()
+    return {kind for (value,) in values for kind in rules.detected(str(value))}
+
+
+def _phones_in(connection: "DuckDBPyConnection", view: str, name: str) -> set[str]:
+    """Numbers look like phones by chance; most of twenty different ones do not."""
+    column = identifier(name)
+    counts = f"SELECT count(*), count(*) FILTER ({column} BETWEEN 13000000000 AND 19999999999) FROM "
+    row = connection.execute(f"{counts} (SELECT DISTINCT {column} FROM {view} WHERE {column} IS NOT NULL)").fetchone()
+    total, like = row or (0, 0)
+    return {"phone"} if total >= 20 and 2 * like > total else set()

@@ -1,0 +1,58 @@
+"""A DuckDB that sees what it is shown and nothing else."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY = "1GB"
+
+
+@contextmanager
+def opened(folder: Path, *files: Path) -> Iterator["DuckDBPyConnection"]:
+    """Open a database in memory that sees `folder` and `files` only, loads no extensions and reads days as Beijing's.
+
+    It spills into `folder`, and cannot be told otherwise.
+    """
+    import duckdb
+
+    limits: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 2, "memory_limit": MEMORY, "temp_directory": str(folder / "spill"),
+        "autoinstall_known_extensions": False, "autoload_known_extensions": False,
+    }  # fmt: skip
+    with duckdb.connect(":memory:", config=limits) as connection:
+        connection.execute("SET TimeZone = 'Asia/Shanghai'")
+        connection.execute(f"SET allowed_directories = [{literal(folder)}]")
+        connection.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
+def identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: Path | str) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def parquet(files: Sequence[Path]) -> str:
+    """Return the expression that reads files of one schema in their order."""
+    listed = ", ".join(map(literal, files))
+    return f"read_parquet([{listed}], hive_partitioning = false, filename = false, union_by_name = false)"
+
+
+def number(connection: "DuckDBPyConnection", query: str, values: dict[str, Any] | None = None) -> int:
+    row = connection.execute(query, values or {}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -1,0 +1,10 @@
+"""Work on grants that nobody waits for: building views and their files, reminding, flagging."""
+
+from service.grants.jobs.building import build, build_grant_view, build_missing, build_public_view
+from service.grants.jobs.filing import make_file, make_wanted
+from service.grants.jobs.reminding import flag_unconfirmed_suspensions, remind_of_expiry
+
+__all__ = [
+    "build", "build_grant_view", "build_missing", "build_public_view", "flag_unconfirmed_suspensions", "make_file",
+    "make_wanted", "remind_of_expiry",
+]  # fmt: skip

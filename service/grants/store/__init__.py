@@ -1,0 +1,62 @@
+"""SQL of grants, of the versions judged for them, and of released views, their parts and files."""
+
+from service.grants.store.files import (
+    claim_file,
+    file_of,
+    files_of,
+    keep_file,
+    settle_file,
+    view_files,
+    want_again,
+    want_file,
+    wanted_files,
+)
+from service.grants.store.grants import (
+    claim_flag,
+    claim_reminder,
+    grant,
+    grant_versions,
+    handback,
+    handbacks,
+    judged,
+    live,
+    move,
+    note_handback,
+    note_version,
+    of_application,
+    of_unit,
+    open_suspension,
+    open_suspensions,
+    reminders_due,
+    seen_by,
+    suspensions,
+    tasks,
+    unended,
+    unflagged,
+    visible,
+)
+from service.grants.store.views import (
+    beat,
+    claim_view,
+    keep_part,
+    parts_of,
+    public_view,
+    same_cuts,
+    same_view,
+    serve_from,
+    settle_view,
+    view,
+    view_at_hand,
+    view_of,
+    view_state,
+    without_view,
+)
+
+__all__ = [
+    "beat", "claim_file", "claim_flag", "claim_reminder", "claim_view", "file_of", "files_of",
+    "grant", "grant_versions", "handback", "handbacks", "judged", "keep_file", "keep_part", "live", "move",
+    "note_handback", "note_version", "of_application", "of_unit", "open_suspension", "open_suspensions", "parts_of",
+    "public_view", "reminders_due", "same_cuts", "same_view", "seen_by", "serve_from", "settle_file", "settle_view",
+    "suspensions", "tasks", "unended", "unflagged", "view", "view_at_hand", "view_files", "view_of", "view_state",
+    "visible", "want_again", "want_file", "wanted_files", "without_view",
+]  # fmt: skip
