@@ -156,8 +156,8 @@ class DatasetTerms(SQLModel, table=True):
     """The terms by which an entry is found, joined by blanks.  The database keeps its own index of them.
 
     SQLite: triggers fill `datasetfts`, a contentless FTS5 table that stores no positions.  PostgreSQL: `vector` is
-    generated from the terms as they are and has a GIN index.  Neither is a table or a column of the code's: a backup
-    holds the terms, and writing them back makes the index.
+    generated from the terms as they are and from the blocks that the number lies in, and has a GIN index.  Neither is
+    a table or a column of the code's: a backup holds the terms, and writing them back makes the index.
     """
 
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -175,7 +175,10 @@ class FacetCount(SQLModel, table=True):
     n: int
 
 
-# The same statements are in migration 0002.
+# Numbers come in blocks of so many bits; PostgreSQL's index holds the blocks of an entry beside its terms.
+SMALL_BLOCK, LARGE_BLOCK = 10, 13
+
+# The same statements are in migrations 0002 and 0006.
 INDEX_OF_SQLITE = (
     "CREATE VIRTUAL TABLE datasetfts"
     " USING fts5(terms, content='', detail=none, tokenize=\"ascii tokenchars '=_~^+@.-'\")",
@@ -186,8 +189,9 @@ INDEX_OF_SQLITE = (
 )
 INDEX_OF_POSTGRESQL = (
     "ALTER TABLE datasetterms ADD COLUMN vector tsvector"
-    " GENERATED ALWAYS AS (array_to_tsvector(string_to_array(terms, ' '))) STORED",
-    "ALTER TABLE datasetterms ALTER COLUMN vector SET STATISTICS 2000",
+    " GENERATED ALWAYS AS (array_to_tsvector(string_to_array(terms, ' ')"
+    f" || ('#' || (number >> {SMALL_BLOCK})::text) || ('##' || (number >> {LARGE_BLOCK})::text))) STORED",
+    "ALTER TABLE datasetterms ALTER COLUMN vector SET STATISTICS 200",
     "CREATE INDEX datasetterms_vector ON datasetterms USING gin (vector) WITH (fastupdate = off)",
 )
 

@@ -3,12 +3,13 @@
 from collections import Counter
 
 import pytest
+from sqlalchemy import text
 
 from service.base import db
 from service.catalogue import store
 from service.catalogue.engine import finding, words
 from service.catalogue.rules import FACETS, facets_of, packed
-from service.catalogue.tables import DatasetEntry
+from service.catalogue.tables import DatasetEntry, DatasetTerms, FacetCount
 from tests.store.search import gold
 
 DOMAINS, OPENNESS, UNITS = ("transport", "finance", "tourism"), ("restricted", "unconditional"), ("a", "b", "c", "d")
@@ -206,7 +207,7 @@ def test_the_exact_title_comes_first_among_more_than_a_thousand(many):
     indexed = words.index("统计", "Statistics of all", [], facets(0))
     with db.writing() as session:
         session.add(record)
-        session.add(store.DatasetTerms(number=1 << 20, terms=indexed.terms))
+        session.add(DatasetTerms(number=1 << 20, terms=indexed.terms))
     assert ids(find("統計", limit=1)) == ["exact"]
 
 
@@ -221,3 +222,26 @@ def test_a_choice_among_more_than_a_thousand_is_asked_of_the_index(many):
     page = find("统计", openness=["restricted"])
     assert (page.total, page.more) == (1000, True)
     assert page.facets["openness"].values == {"restricted": 1000}
+
+
+MANY = 20_000
+HELD = {"天": range(1, MANY + 1), "地": range(10, MANY + 1, 10), "老": range(1, 1001), "新": range(MANY - 1000, MANY)}
+
+
+def test_a_common_word_is_found_from_the_newest_on_wherever_it_is_held(database):
+    """PostgreSQL seeks it by blocks of numbers once it knows that the word is common."""
+    rows = [
+        {"number": n, "terms": " ".join(word for word, held in HELD.items() if n in held)} for n in range(1, MANY + 1)
+    ]
+    with db.writing() as session:
+        db.insert_many(session, FacetCount, [{"kind": kind, "value": "", "n": MANY} for kind in ("all", "last")])
+        db.insert_many(session, DatasetTerms, rows)
+        session.execute(text("ANALYZE"))
+    with db.reading() as session:
+        for word, held in HELD.items():
+            for before in (store.LAST, MANY // 2 + 7, 500, 1):
+                wanted = [n for n in held if n < before]
+                for limit in (10, store.ENOUGH + 1):
+                    found = store.matching(session, [word], limit=limit, before=before, newest=True)
+                    assert sorted(found) == wanted[-limit:], (word, before, limit)
+            assert len(store.matching(session, [word])) == min(len(held), store.ENOUGH + 1)

@@ -6,10 +6,12 @@ is counted when a dataset is published.
 
 import base64
 import binascii
+import heapq
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any
 
 from service.base.db import Session
@@ -60,6 +62,30 @@ class _Place:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What is asked for, and how it is to be given: `demanded` are the words as terms, or what they sound like."""
+
+    query: Asked
+    demanded: Query
+    chosen: Chosen
+    sort: str
+    place: _Place | None
+    limit: int
+    lang: str
+    sounded: bool = False
+
+    @property
+    def lean(self) -> bool:
+        """Whether neither pinyin nor another order than the words' or the newest is asked for."""
+        return self.sort in {"relevance", "newest"} and not self.query.latin
+
+    def limited(self, reading: Query, but: str = "") -> list[Query]:
+        """Return a reading of the words, which may be empty, with the choices of every facet but one."""
+        limits: list[Query] = [words.choices(kind, values) for kind, values in self.chosen.items() if kind != but]
+        return [reading, *limits] if reading else limits
+
+
 def find(
     session: Session, query: Asked, chosen: Chosen, *, sort: str = "", cursor: str = "", limit: int = 20,
     lang: str = "zh",
@@ -70,15 +96,15 @@ def find(
     """
     chosen = {kind: values for kind, values in chosen.items() if values}
     sort = sort if sort and (query.demanded or sort != "relevance") else "relevance" if query.demanded else "newest"
-    place = _place(cursor, sort)
+    wish = _Wish(query, words.anywhere(query), chosen, sort, _place(cursor, sort), limit, lang)
     if query.nothing:
         return Page()
     if not query.demanded and not chosen:
-        return _browsed(session, sort, place, limit=limit, lang=lang)
-    page = _searched(session, query, words.anywhere(query), chosen, sort, place, limit=limit, lang=lang)
+        return _browsed(session, wish)
+    page = _searched(session, wish)
     if page.total or not (sounds := words.spelt(query)):
         return page
-    return _searched(session, query, [sounds], chosen, sort, place, limit=limit, lang=lang, sounded=True)
+    return _searched(session, replace(wish, demanded=[sounds], sounded=True))
 
 
 def nearest(session: Session, query: Asked) -> list[Candidate]:
@@ -90,7 +116,7 @@ def nearest(session: Session, query: Asked) -> list[Candidate]:
     def shared(one: Candidate) -> float:
         return len({term for term in asked if term in one.title}) / (len(asked) + len(one.title) / 40)
 
-    found = store.entries(session, store.matching(session, [alike]))
+    found = store.entries(session, store.matching(session, [alike]), lean=True)
     return sorted(found, key=lambda one: (-shared(one), -one.number))[:NEAREST]
 
 
@@ -107,57 +133,65 @@ def suggestions(session: Session, query: Asked) -> list[Candidate]:
     demanded = words.in_title(query)
     found = store.entries(session, store.matching(session, [(demanded, *sounds)] if sounds else demanded))
     kept = [one for one in found if not sounds or _sounds_so(one, query) or all(run in one.title for run in query.runs)]
-    return _ordered(kept, query, "relevance", "zh")[:SUGGESTED]
+    score = _score(query)
+    return [one for _points, one in _first([(score(one), one) for one in kept], SUGGESTED, rising=False)]
 
 
 # ---- without words ---------------------------------------------------------------------------------------------------
 
 
-def _browsed(session: Session, sort: str, place: _Place | None, *, limit: int, lang: str) -> Page:
+def _browsed(session: Session, wish: _Wish) -> Page:
     counts = store.counts(session)
-    by = {"title": f"sort_{lang}", "used": "used"}.get(sort, "number")
-    after = (place.key, place.number) if place else None
-    found = store.browse(session, limit=limit + 1, by=by, after=after)
+    by = {"title": f"sort_{wish.lang}", "used": "used"}.get(wish.sort, "number")
+    after = (wish.place.key, wish.place.number) if wish.place else None
+    found = store.browse(session, limit=wish.limit + 1, by=by, after=after)
     facets = {kind: Counted(counts.get(kind, {})) for kind in FACETS}
-    total = counts.get("all", {}).get("", 0)
-    return _page(found, total, place, sort, facets, limit=limit, key=lambda one: getattr(one, by))
+    return _page([(getattr(one, by), one) for one in found], counts.get("all", {}).get("", 0), wish, facets)
 
 
 # ---- with words or choices -------------------------------------------------------------------------------------------
 
 
-def _searched(
-    session: Session, query: Asked, demanded: Query, chosen: Chosen, sort: str, place: _Place | None, *, limit: int,
-    lang: str, sounded: bool = False,
-) -> Page:  # fmt: skip
-    numbers = store.matching(session, demanded) if demanded else []
-    if demanded and len(numbers) <= ENOUGH:
-        held = store.entries(session, numbers)
-        if sounded:
-            held = [one for one in held if _sounds_so(one, query)]
-        found = [one for one in held if _fits(one, chosen)]
-        facets = _counted(found)
-        for kind in chosen:
-            facets[kind] = _counted([one for one in held if _fits(one, chosen, but=kind)])[kind]
-        return _given(found, query, sort, place, facets, limit=limit, lang=lang, sounded=sounded)
-    limits = _choices(chosen)
-    asked = [demanded, *limits] if demanded else limits
-    if limits:
-        numbers = store.matching(session, asked, newest=sort == "newest")
+def _searched(session: Session, wish: _Wish) -> Page:
+    """Answer from all that hold the words where they are few, else from the best or the newest `store.ENOUGH`.
+
+    Titles that hold the words whole are asked for first where they come first: of a common word they are enough.
+    """
+    plain = wish.sort == "relevance" and not wish.chosen and not wish.sounded
+    whole = store.matching(session, words.as_words(wish.query)) if plain else []
+    if len(whole) > ENOUGH:
+        return _capped(session, wish, whole)
+    numbers = store.matching(session, wish.demanded) if wish.demanded else []
+    if wish.demanded and len(numbers) <= ENOUGH:
+        return _whole(session, wish, numbers)
+    if wish.chosen:
+        numbers = store.matching(session, wish.limited(wish.demanded), newest=wish.sort == "newest")
+    return _capped(session, wish, numbers, whole)
+
+
+def _whole(session: Session, wish: _Wish, numbers: Sequence[int]) -> Page:
+    held = store.entries(session, numbers, lean=wish.lean)
+    if wish.sounded:
+        held = [one for one in held if _sounds_so(one, wish.query)]
+    found = [one for one in held if _fits(one, wish.chosen)]
+    facets = _counted(found)
+    for kind in wish.chosen:
+        facets[kind] = _counted([one for one in held if _fits(one, wish.chosen, but=kind)])[kind]
+    return _given(found, wish, facets)
+
+
+def _capped(session: Session, wish: _Wish, numbers: Sequence[int], whole: Sequence[int] = ()) -> Page:
+    """Answer from as many candidates as are counted; `whole` are those known to hold the words whole."""
     more = len(numbers) > ENOUGH
-    if more and sort == "relevance":
-        numbers = _better(session, query, chosen, numbers)
-    found = store.entries(session, numbers[:ENOUGH])
+    if more and wish.sort == "relevance":
+        numbers = _better(session, wish, numbers, whole)
+    found = store.entries(session, numbers[:ENOUGH], lean=wish.lean)
     facets = _counted(found, more=more)
-    for kind in chosen:
-        facets[kind] = _without(session, demanded, chosen, kind)
-    if more and sort == "newest":
-        return _newest(session, asked, place, facets, limit=limit)
-    return _given(found, query, sort, place, facets, limit=limit, lang=lang, sounded=sounded, more=more)
-
-
-def _choices(chosen: Chosen) -> list[Query]:
-    return [words.choices(kind, values) for kind, values in chosen.items()]
+    for kind in wish.chosen:
+        facets[kind] = _without(session, wish, kind)
+    if more and wish.sort == "newest":
+        return _newest(session, wish, facets)
+    return _given(found, wish, facets, more=more)
 
 
 def _fits(one: Candidate, chosen: Chosen, but: str = "") -> bool:
@@ -169,108 +203,114 @@ def _fits(one: Candidate, chosen: Chosen, but: str = "") -> bool:
 
 def _counted(found: Sequence[Candidate], *, more: bool = False) -> dict[str, Counted]:
     """Count the values of every facet: those that were kept together first, then taken apart."""
-    facets = {}
-    columns = zip(*(one.facets.split("|") for one in found), strict=True) if found else ((),) * len(FACETS)
-    for kind, column in zip(FACETS, columns, strict=True):
+    if not found:
+        return {kind: Counted({}, more) for kind in FACETS}
+    facets, kept = {}, "|".join([one.facets for one in found]).split("|")
+    for at, kind in enumerate(FACETS):
         counted: Counter[str] = Counter()
-        for together, n in Counter(column).items():
+        for together, n in Counter(kept[at :: len(FACETS)]).items():
             for value in together.split(",") if together else ():
                 counted[value] += n
         facets[kind] = Counted(counted, more)
     return facets
 
 
-def _without(session: Session, demanded: Query, chosen: Chosen, kind: str) -> Counted:
+def _without(session: Session, wish: _Wish, kind: str) -> Counted:
     """Count a facet as if nothing of it were chosen, where the candidates are too many to filter them here."""
-    rest = _choices({name: values for name, values in chosen.items() if name != kind})
-    if not demanded and not rest:
+    if not (asked := wish.limited(wish.demanded, but=kind)):
         return Counted(store.counts(session).get(kind, {}))
-    numbers = store.matching(session, [demanded, *rest] if demanded else rest)
-    return _counted(store.entries(session, numbers[:ENOUGH]), more=len(numbers) > ENOUGH)[kind]
+    numbers = store.matching(session, asked)
+    return _counted(store.entries(session, numbers[:ENOUGH], lean=True), more=len(numbers) > ENOUGH)[kind]
 
 
-def _better(session: Session, query: Asked, chosen: Chosen, numbers: Sequence[int]) -> list[int]:
+def _better(session: Session, wish: _Wish, numbers: Sequence[int], whole: Sequence[int]) -> list[int]:
     """Put before many candidates those whose titles hold the words: the exact title, whole words, then the letters."""
-    alike = [one for one in store.titled(session, words.spelling(query.text)) if _fits(one, chosen)]
+    query = wish.query
+    alike = [one for one in store.titled(session, words.spelling(query.text)) if _fits(one, wish.chosen)]
     found = dict.fromkeys(one.number for one in alike if query.text in one.title.split("\n"))
-    limits = _choices(chosen)
+    found |= dict.fromkeys(whole)
     for reading in (words.as_words, words.in_title):
         if len(found) < BEST:
-            found |= dict.fromkeys(store.matching(session, [reading(query), *limits], limit=ENOUGH))
+            found |= dict.fromkeys(store.matching(session, wish.limited(reading(query)), limit=ENOUGH))
     return [*found, *(number for number in numbers if number not in found)]
 
 
-def _given(
-    found: Sequence[Candidate], query: Asked, sort: str, place: _Place | None, facets: Mapping[str, Counted], *,
-    limit: int, lang: str, sounded: bool = False, more: bool = False,
-) -> Page:  # fmt: skip
-    ordered = _ordered(found, query, sort, lang)
-    key = _keys(query, sort, lang)
-    if place:
-        ordered = [one for one in ordered if _after(key(one), one.number, place, rising=sort == "title")]
-    return _page(ordered, len(found), place, sort, facets, limit=limit, key=key, sounded=sounded, more=more)
+def _newest(session: Session, wish: _Wish, facets: Mapping[str, Counted]) -> Page:
+    before = wish.place.number if wish.place else store.LAST
+    asked = wish.limited(wish.demanded)
+    numbers = store.matching(session, asked, limit=wish.limit + 1, before=before, newest=True)
+    found = sorted(store.entries(session, numbers, lean=True), key=lambda one: -one.number)
+    return _page([(one.number, one) for one in found], ENOUGH, wish, facets, more=True)
 
 
-def _newest(session: Session, asked: Query, place: _Place | None, facets: Mapping[str, Counted], *, limit: int) -> Page:
-    before = place.number if place else store.LAST
-    numbers = store.matching(session, asked, limit=limit + 1, before=before, newest=True)
-    found = sorted(store.entries(session, numbers), key=lambda one: -one.number)
-    return _page(found, ENOUGH, place, "newest", facets, limit=limit, key=lambda one: one.number, more=True)
+def _given(found: Sequence[Candidate], wish: _Wish, facets: Mapping[str, Counted], *, more: bool = False) -> Page:
+    key, rising = _keys(wish.query, wish.sort, wish.lang), wish.sort == "title"
+    keyed = [(key(one), one) for one in found]
+    if place := wish.place:
+        keyed = [(held, one) for held, one in keyed if _after(held, one.number, place, rising=rising)]
+    return _page(_first(keyed, wish.limit + 1, rising=rising), len(found), wish, facets, more=more)
 
 
 def _page(
-    found: Sequence[Candidate], total: int, place: _Place | None, sort: str, facets: Mapping[str, Counted], *,
-    limit: int, key: Callable[[Candidate], Any], sounded: bool = False, more: bool = False,
+    found: Sequence[tuple[Any, Candidate]], total: int, wish: _Wish, facets: Mapping[str, Counted], *,
+    more: bool = False,
 ) -> Page:  # fmt: skip
-    """Cut a page off what comes after `place`; one answer too many says that there is a next page."""
-    at, shown = place.at if place else 0, found[:limit]
-    cursor = None
-    if len(found) > limit:
-        last = shown[-1]
-        cursor = _cursor(sort, _Place(key(last), last.number, at + limit))
-    return Page(shown, total, more, at + 1, cursor, facets, sounded)
+    """Cut a page off what comes after its place, each with its key; one answer too many says that there is a next."""
+    at, cursor = wish.place.at if wish.place else 0, None
+    if len(found) > wish.limit:
+        key, last = found[wish.limit - 1]
+        cursor = _cursor(wish.sort, _Place(key, last.number, at + wish.limit))
+    shown = [one for _key, one in found[: wish.limit]]
+    return Page(shown, total, more, at + 1, cursor, facets, wish.sounded)
 
 
 # ---- order -----------------------------------------------------------------------------------------------------------
 
 
-def _ordered(found: Sequence[Candidate], query: Asked, sort: str, lang: str) -> list[Candidate]:
-    key = _keys(query, sort, lang)
-    if sort == "title":
-        return sorted(found, key=lambda one: (key(one), -one.number))
-    return sorted(found, key=lambda one: (key(one), one.number), reverse=True)
+def _first(keyed: Iterable[tuple[Any, Candidate]], n: int, *, rising: bool) -> list[tuple[Any, Candidate]]:
+    """Return the first `n`: by key, and of equal ones the newest first."""
+    if rising:
+        return heapq.nsmallest(n, keyed, key=lambda held: (held[0], -held[1].number))
+    return heapq.nlargest(n, keyed)  # an entry begins with its number
 
 
 def _keys(query: Asked, sort: str, lang: str) -> Callable[[Candidate], Any]:
-    if sort == "title":
-        return lambda one: one.sort_zh if lang == "zh" else one.sort_en
-    if sort == "used":
-        return lambda one: one.used
-    if sort == "newest":
-        return lambda one: one.number
-    return lambda one: score(one, query)
+    """Return what entries are ordered by: titles rise, all else falls."""
+    names = {"title": f"sort_{lang}", "used": "used", "newest": "number"}
+    return attrgetter(names[sort]) if sort in names else _score(query)
 
 
-def score(one: Candidate, query: Asked) -> int:
+def _score(query: Asked) -> Callable[[Candidate], int]:
     """Return how well an entry answers: the exact title, then its beginning, its whole words, its letters.
 
     Of two titles that hold the same, the shorter one says less beside it.
     """
-    text, title, points = query.text, one.title, 0
-    if text in title:
-        points = 1000
-        for side in title.split("\n"):
-            if side.startswith(text):
-                points += 7000 if side == text or side[len(text) :].lstrip().startswith("(") else 500
-    whole = 0
-    for word in query.words:
-        whole += f" {word} " in one.words
-    points += 2000 * (whole == len(query.words)) + 300 * whole
-    if len(query.runs) > 1:
-        points += 150 * sum(run in title for run in query.runs)
-    if query.latin and one.initials.startswith(query.latin):
-        points += 1000
-    return points - min(len(title), 100) if points else 0
+    text, runs, latin = query.text, query.runs if len(query.runs) > 1 else (), query.latin
+    whole, after_break = [f" {word} " for word in query.words], f"\n{text}"
+
+    def score(one: Candidate) -> int:
+        title, points, held = one.title, 0, 0
+        if text in title:
+            points = 1000
+            if title.startswith(text) or after_break in title:
+                points += sum(_beginning(side, text) for side in title.split("\n"))
+        for word in whole:
+            held += word in one.words
+        points += 300 * held + (2000 if held == len(whole) else 0)
+        for run in runs:
+            points += 150 if run in title else 0
+        if latin and one.initials.startswith(latin):
+            points += 1000
+        return points - min(len(title), 100) if points else 0
+
+    return score
+
+
+def _beginning(title: str, text: str) -> int:
+    """Return the points of a title for beginning with the query; nothing but brackets after it is the most."""
+    if not title.startswith(text):
+        return 0
+    return 7000 if title == text or title[len(text) :].lstrip().startswith("(") else 500
 
 
 def _sounds_so(one: Candidate, query: Asked) -> bool:

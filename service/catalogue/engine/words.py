@@ -112,8 +112,9 @@ def in_title(query: Asked) -> Query:
 
 
 def as_words(query: Asked) -> Query:
-    """Return what its title must hold as whole words."""
-    return [f"={word}" for word in query.words]
+    """Return what its title must hold as whole words, and what it must hold beside them to answer."""
+    beside = [term for term in query.demanded if not any(term in word for word in query.words)]
+    return [*(f"={word}" for word in query.words), *beside]
 
 
 def spelt(query: Asked, *, least: int = LEAST_PINYIN) -> Query | None:
