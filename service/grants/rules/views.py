@@ -1,0 +1,184 @@
+"""What a released view holds, as a recipe, and the states of a view, of its files and of a version to a grant."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+DELIVERIES = frozenset({"download", "api"})  # the ways out that this build has
+RETAKE_AFTER = timedelta(minutes=10)  # a claim on a build that was not heard of for so long is a dead worker's
+TOLD_AFTER = 3  # failed builds before somebody is told
+
+
+class ViewState(StrEnum):
+    BUILDING = "building"
+    READY = "ready"
+    QUARANTINED = "quarantined"
+    COLLECTED = "collected"
+    RECALLED = "recalled"  # stopped: its objects are being deleted
+
+
+class FileState(StrEnum):
+    WANTED = "wanted"
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class VersionState(StrEnum):
+    """What a version of the dataset is to a grant: it may be read, or not (yet)."""
+
+    JUDGED = "judged"
+    HELD = "held"
+
+
+class Format(StrEnum):
+    """What a whole view can be had as.  EXCEL is CSV that a spreadsheet opens as text, with no formula in it."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    EXCEL = "excel"
+    CSV_ZST = "csv.zst"
+    JSONL = "jsonl"
+    ARROW = "arrow"
+
+
+AT_ONCE = (Format.PARQUET, Format.CSV)  # made with the view; the others when they are first wanted
+
+
+class BadRecipe(ValueError):
+    """A recipe that cannot be compiled: a column that is not there, a filter without its column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a file of a view must show: its columns in order with their declared types; and names that it must not."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a view holds of one dataset version: columns in order, and rows by period (both days included) and areas.
+
+    `hidden` are the dataset's other columns, `semantics` what the chosen ones were judged as, `types` their declared
+    types: the measuring needs them.
+    """
+
+    dataset_id: str
+    dataset_version: int
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    semantics: tuple[str | None, ...] = ()
+    hidden: tuple[str, ...] = ()
+    time_column: str | None = None
+    since: date | None = None
+    until: date | None = None
+    area_column: str | None = None
+    areas: tuple[str, ...] = ()
+
+    @property
+    def promise(self) -> Promise:
+        return Promise(self.columns, self.types, self.hidden)
+
+    def document(self) -> dict[str, Any]:
+        """Return the part that decides which bytes come out, as it is stored and digested."""
+        return {
+            "dataset": self.dataset_id,
+            "version": self.dataset_version,
+            "columns": list(self.columns),
+            "types": list(self.types),
+            "time_column": self.time_column if self.since or self.until else None,
+            "from": self.since.isoformat() if self.since else None,
+            "to": self.until.isoformat() if self.until else None,
+            "area_column": self.area_column if self.areas else None,
+            "areas": sorted(self.areas),
+            "order": "all",
+        }
+
+    def digest(self) -> str:
+        return _digest(self.document())
+
+    def cut(self, part_id: str) -> str:
+        """Return the name of what is made of one part: the same recipe makes the same of it in every version.
+
+        What the columns were judged as belongs to it, because the part was measured by that.
+        """
+        document = self.document() | {"version": None, "part": part_id, "semantics": list(self.semantics)}
+        return _digest(document)
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A column of the dataset as the catalogue describes it."""
+
+    name: str
+    type: str
+    semantic: str | None
+
+
+def recipe(
+    *,
+    dataset_id: str,
+    dataset_version: int,
+    described: Iterable[Described],
+    columns: Iterable[str],
+    row_filter: Mapping[str, Any],
+    time_column: str | None,
+    area_column: str | None,
+) -> Recipe:
+    """Return the recipe for `columns` of a dataset; BadRecipe when it names what the dataset does not have.
+
+    A filter that cannot be applied is an error, never left out: it would open more rows than were granted.
+    """
+    known = {column.name: column for column in described}
+    chosen = _chosen(columns, known)
+    since, until, areas = _rows(row_filter)
+    if (since or until) and time_column not in known:
+        raise BadRecipe("a period needs the dataset's time column")
+    if areas and area_column not in known:
+        raise BadRecipe("areas need the dataset's area column")
+    return Recipe(
+        dataset_id=dataset_id, dataset_version=dataset_version, columns=chosen,
+        types=tuple(known[name].type for name in chosen), semantics=tuple(known[name].semantic for name in chosen),
+        hidden=tuple(name for name in known if name not in chosen),
+        time_column=time_column, since=since, until=until, area_column=area_column, areas=areas,
+    )  # fmt: skip
+
+
+def _chosen(columns: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
+    chosen = tuple(columns)
+    if not chosen or len(set(chosen)) != len(chosen):
+        raise BadRecipe("columns must be named, each once")
+    if strangers := [name for name in chosen if name not in known]:
+        raise BadRecipe(f"the dataset has no column {', '.join(strangers)}")
+    return chosen
+
+
+def _rows(row_filter: Mapping[str, Any]) -> tuple[date | None, date | None, tuple[str, ...]]:
+    """Return the first and the last day and the areas that a filter names."""
+    if extra := set(row_filter) - {"from", "to", "areas"}:
+        raise BadRecipe(f"unknown filter {sorted(extra)}")
+    return _day(row_filter.get("from")), _day(row_filter.get("to")), tuple(row_filter.get("areas") or ())
+
+
+def _day(value: str | date | None) -> date | None:
+    if isinstance(value, date):
+        return value
+    return date.fromisoformat(value) if value else None
+
+
+def unenforceable(delivery: Iterable[str], transforms: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what of a grant this build cannot enforce: ways out and transforms that are not built."""
+    ways = [f"delivery={way}" for way in delivery if way not in DELIVERIES]
+    return ways + [f"transform={step.get('kind', '?')}" for step in transforms]
