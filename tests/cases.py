@@ -17,7 +17,7 @@ from service.applications.tables import Application, Decision
 from service.base.db import Session
 from service.base.roles import Role
 from service.base.settings import resource_dir
-from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
+from service.catalogue.tables import Dataset, DatasetColumn, DatasetPart, DatasetVersion, VersionPart
 from service.grants.tables import Grant
 from service.people.tables import Person, PersonRole, Unit, UnitConfirmation
 from service.policy import engine as policy
@@ -93,8 +93,17 @@ def publish(session: Session, now: datetime = NOW, **changes: Any) -> Dataset:
                 title_en=column["title"]["en"], type=column["type"], level=column["level"], semantic=column["semantic"],
             )
         )  # fmt: skip
-    session.add(DatasetVersion(dataset_id=dataset.id, number=1, blob_key="raw/none", sha256="0" * 64, rows=1, bytes=1,
-                               created_at=now))  # fmt: skip
+    session.add(
+        DatasetVersion(
+            dataset_id=dataset.id, number=1, sha256="0" * 64, rows=1, bytes=1, created_at=now, state="published",
+            published_at=now, latest_from=now,
+            columns=[{name: column[name] for name in ("name", "type", "semantic", "level")} for column in
+                     manifest["columns"]],
+        )
+    )  # fmt: skip
+    session.add(DatasetPart(id=f"{dataset.id}-1", dataset_id=dataset.id, blob_key="raw/none", sha256="0" * 64, rows=1,
+                            bytes=1, created_at=now))  # fmt: skip
+    session.add(VersionPart(dataset_id=dataset.id, number=1, position=0, part_id=f"{dataset.id}-1"))
     session.flush()
     return dataset
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from service.base import db, http
+from service.base import clock, db, http
 from service.base.access import Role, requires
 from service.base.forms import form_data, parse
 from service.base.i18n import current
@@ -40,7 +40,7 @@ def datasets() -> ResponseReturnValue:
         ids = [one.dataset_id for one in page.found]
         found = store.datasets_by_id(session, ids)
         units = people.units_by_id(session, [one.source_unit_id for one in found.values()])
-        versions = store.latest_of(session, ids)
+        versions = store.latest_of(session, ids, now=clock.now(session))
     told = [_entry(one, units[one.source_unit_id], versions.get(one.id)) for one in map(found.__getitem__, ids)]
     facets = {kind: {"at_least": one.more, "values": one.values} for kind, one in page.facets.items()}
     return http.json_answer(
@@ -62,7 +62,7 @@ def dataset(dataset_id: str) -> ResponseReturnValue:
     with db.reading() as session:
         found = store.published_dataset(session, dataset_id)
         unit = people.unit(session, found.source_unit_id)
-        version = store.latest_or_none(session, dataset_id)
+        version = store.latest_or_none(session, dataset_id, now=clock.now(session))
         columns = store.columns(session, dataset_id)
     return http.json_answer(
         {

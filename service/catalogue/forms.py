@@ -57,7 +57,10 @@ class Title(Strict):
 
 
 class ColumnEntry(Strict):
-    """One column: `name` is ours; `source` is the file's own heading where it differs."""
+    """One column: `name` is ours; `source` is the file's own heading where it differs.
+
+    `renamed_from` is what the column was called in the version before.
+    """
 
     name: Name
     source: Annotated[str, Field(min_length=1, max_length=200)] | None = None
@@ -66,6 +69,7 @@ class ColumnEntry(Strict):
     description: Said
     level: Level | None = None
     semantic: Word | None = None
+    renamed_from: Name | None = None
 
     @property
     def heading(self) -> str:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import BigInteger, Connection, Index, Table, event, text
 from sqlmodel import Field
 
 from service.base.db import Document, SQLModel, UTCDateTime
@@ -115,21 +115,104 @@ class DatasetColumn(SQLModel, table=True):
         return {"zh": self.description_zh, "en": self.description_en}
 
 
-class DatasetVersion(SQLModel, table=True):
-    """The stored data of one load: Parquet in the blob store under `raw/<sha256>.parquet`, never served as it is.
+class DatasetPart(SQLModel, table=True):
+    """The typed rows of one load or one day: Parquet under `raw/<sha256>.parquet`, never changed, never served as is.
 
     `period_from` and `period_to` are the first and last Beijing day of the time column, both included.
     """
 
-    dataset_id: str = Field(primary_key=True, max_length=64)
-    number: int = Field(primary_key=True)
+    id: str = Field(primary_key=True, max_length=32)
+    dataset_id: str = Field(index=True, max_length=64)
     blob_key: str = Field(max_length=100)
     sha256: str = Field(max_length=64)
     rows: int
-    bytes: int
+    bytes: int = Field(sa_type=BigInteger)
+    period_from: date | None = None
+    period_to: date | None = None
+    created_at: datetime = Field(sa_type=UTCDateTime)
+
+
+class VersionPart(SQLModel, table=True):
+    """That a version holds a part, and where in its order."""
+
+    dataset_id: str = Field(primary_key=True, max_length=64)
+    number: int = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+    part_id: str = Field(index=True, max_length=32)
+
+
+class DatasetVersion(SQLModel, table=True):
+    """An ordered list of parts with the columns that they had then; parts and columns never change.
+
+    `sha256` is the manifest digest: of the RFC 8785 JSON {"columns", "parts": [{"sha256", "rows"}]}.  `changes` are
+    against the version before; once published, against the one that readers had before.  `latest` may point here from
+    `latest_from` on.  A withdrawn version is served no more; `successor` is the one to take instead.
+    """
+
+    dataset_id: str = Field(primary_key=True, max_length=64)
+    number: int = Field(primary_key=True)
+    sha256: str = Field(max_length=64)
+    rows: int
+    bytes: int = Field(sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UTCDateTime)
     period_from: date | None = None
     period_to: date | None = None
+    columns: list[dict[str, Any]] = Field(sa_type=Document, description='[{"name", "type", "semantic", "level"}]')
+    state: str = Field(default="loaded", max_length=16, description="loaded, published or withdrawn")
+    changes: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=Document, description='[{"kind", "column", "from", "to", "breaking"}]'
+    )
+    latest_from: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    published_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    withdrawn_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    withdrawn_reason_zh: str = ""
+    withdrawn_reason_en: str = ""
+    successor: int | None = None
+    report: dict[str, Any] | None = Field(default=None, sa_type=Document, description="of the import")
+    loaded_by: str = Field(default="", max_length=64)
+
+    @property
+    def withdrawn_reason(self) -> Text:
+        return {"zh": self.withdrawn_reason_zh, "en": self.withdrawn_reason_en or self.withdrawn_reason_zh}
+
+
+class SecrecyReview(SQLModel, table=True):
+    """The secrecy review (保密审查) of one version: filed by an officer, reviewed by another, approved by a head.
+
+    `outcome` is open, cleared or refused; at most one of a version is not refused.  `place` is "service", or "terminal"
+    for what an operator states there, with the `basis` that it rests on.
+    """
+
+    __table_args__ = (
+        Index(
+            "uq_secrecyreview_standing", "dataset_id", "number", unique=True,
+            sqlite_where=text("outcome <> 'refused'"), postgresql_where=text("outcome <> 'refused'"),
+        ),
+    )  # fmt: skip
+
+    id: str = Field(primary_key=True, max_length=32)
+    dataset_id: str = Field(index=True, max_length=64)
+    number: int
+    place: str = Field(default="service", max_length=16)
+    basis: str = Field(default="", max_length=500)
+    outcome: str = Field(default="open", index=True, max_length=16)
+    filed_by: str = Field(max_length=64)
+    filed_at: datetime = Field(sa_type=UTCDateTime)
+    filed_opinion: str = Field(default="", max_length=1000)
+    reviewed_by: str | None = Field(default=None, max_length=64)
+    reviewed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    reviewed_opinion: str = Field(default="", max_length=1000)
+    approved_by: str | None = Field(default=None, max_length=64)
+    approved_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    approved_opinion: str = Field(default="", max_length=1000)
+
+
+class DatasetFollower(SQLModel, table=True):
+    """That a person is told when something happens to the versions of a dataset."""
+
+    person_id: str = Field(primary_key=True, max_length=64)
+    dataset_id: str = Field(primary_key=True, index=True, max_length=64)
+    at: datetime = Field(sa_type=UTCDateTime)
 
 
 class DatasetEntry(SQLModel, table=True):

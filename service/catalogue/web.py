@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from service.base import db, http
+from service.base import clock, db, http
 from service.base.access import Role, requires
 from service.base.db import Session
 from service.base.errors import Invalid
@@ -136,7 +136,7 @@ def _list(session: Session, asked: SearchForm, query: Asked, page: Page, errors:
         "datasets": rows,
         "hits": {row.id: _hit_words(pick(row.title), query) for row in rows},
         "units": units,
-        "versions": store.latest_of(session, ids),
+        "versions": store.latest_of(session, ids, now=clock.now(session)),
         "tallies": store.tallies(session, ids),
         "cycles": rules.UPDATE_CYCLES,
         "facets": [_facet(kind, asked, page.facets.get(kind, Counted({})), all_counts, names) for kind in rules.FACETS],

@@ -42,20 +42,24 @@ def impact(path: Path) -> None:
 @click.command()
 @click.argument("ids", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="全部草稿 / every draft")
-def publish(ids: tuple[str, ...], everything: bool) -> None:
+@click.option("--version", "number", type=int, help="版本号，默认最新一版 / the version, by default the newest")
+@click.option("--basis", default=jobs.AT_TERMINAL, help="保密审查的依据 / what the secrecy review rests on")
+def publish(ids: tuple[str, ...], everything: bool, number: int | None, basis: str) -> None:
     """审查并发布数据集 / Screen and publish datasets."""
     _connect()
     with db.reading() as session:
         wanted = list(ids) + (datasets.unpublished_ids(session) if everything else [])
     if not wanted:
         raise click.UsageError("请给出数据集编号或 --all / name a dataset, or --all")
-    failed = [id for id in wanted if not _publish(id)]
+    if number is not None and len(wanted) != 1:
+        raise click.UsageError("--version 只用于一个数据集 / --version goes with one dataset")
+    failed = [id for id in wanted if not _publish(id, number, basis)]
     sys.exit(1 if failed else 0)
 
 
-def _publish(id: str) -> bool:
+def _publish(id: str, number: int | None, basis: str) -> bool:
     try:
-        found = jobs.publish_dataset(id, by="command")
+        found = jobs.publish_dataset(id, number=number, stated=basis, by="command")
     except Refusal as refusal:
         detail = i18n.gettext(refusal.detail, **refusal.facts) if refusal.detail else ""
         click.echo(f"{id}: {i18n.gettext(refusal.title)} {detail}".rstrip(), err=True)

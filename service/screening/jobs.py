@@ -1,6 +1,7 @@
 """Publishing a dataset (judged, its public view built, then shown), and judging again what was judged before."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from service.base import blobs, clock, db
 from service.base.db import Session
 from service.catalogue import actions as catalogue
 from service.catalogue import store as datasets
+from service.catalogue.actions import secrecy, versions
 from service.catalogue.engine import profile
 from service.catalogue.rules import Openness
 from service.catalogue.tables import DatasetVersion
@@ -21,6 +23,7 @@ from service.screening.rules import SEMANTICS, Ask, NotPublishable, canonical, f
 from service.screening.tables import Profile, Screening
 
 SYSTEM = "system"
+AT_TERMINAL = "由操作人员在终端声明：保密审查已在线下完成"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,14 @@ class Published:
     dropped: dict[str, list[str]]
 
 
-def publish_dataset(dataset_id: str, *, by: str = SYSTEM) -> Published:
-    """Publish a dataset in short transactions around the building of its public view and the measuring of its data.
+def publish_dataset(
+    dataset_id: str, *, number: int | None = None, stated: str | None = None, by: str = SYSTEM
+) -> Published:
+    """Publish a dataset with one of its versions (None: the newest), in short transactions around the building of its
+    public view and the measuring of its data.
+
+    `stated` is the basis of a secrecy review that an operator at the terminal says took place; without it the version
+    must have been reviewed here.
 
     An unconditional dataset is judged as a request of everybody: columns that a list prohibits are left out of its
     public view and named; what remains must come out clean.  Other datasets are judged for the record and have no
@@ -43,33 +52,41 @@ def publish_dataset(dataset_id: str, *, by: str = SYSTEM) -> Published:
     with db.writing() as session:
         now = clock.now(session)
         dataset = catalogue.demand_publishable(session, dataset_id)
+        version = datasets.version(session, dataset_id, number) if number else datasets.newest(session, dataset_id)
+        if stated:
+            secrecy.state_review(session, dataset_id, version.number, basis=stated, by=by, now=now)
+        versions.demand_publishable(session, version, by=by)
         found = _judge(session, dataset_id, dataset.openness, now=now)
     if dataset.openness == Openness.UNCONDITIONAL:
-        views.build_public_view(dataset_id, found.columns)
-    profile_dataset(dataset_id)
+        views.build_public_view(dataset_id, found.columns, version=version.number)
+    profile_dataset(dataset_id, version.number)
     with db.writing() as session:
         now = clock.now(session)
         names = tuple(column.name for column in datasets.columns(session, dataset_id))
         verdicts = actions.column_verdicts(session, Ask(dataset_id, names), now=now)
-        catalogue.mark_published(session, dataset_id, by=by, now=now, tally=tally(verdicts.values()))
+        catalogue.mark_published(
+            session, dataset_id, number=version.number, by=by, now=now, tally=tally(verdicts.values())
+        )
     return found
 
 
-def profile_dataset(dataset_id: str) -> None:
-    """Measure the newest version of a dataset for its page, between two short transactions.
+def profile_dataset(dataset_id: str, number: int) -> None:
+    """Measure a version of a dataset for its page, between two short transactions.
 
     While fewer rows have come than may be counted apart, the version is shown with the measures of the one before.
     """
     with db.reading() as session:
         terms = actions.standing(session, dataset_id, now=clock.now(session)).terms
-        version = datasets.latest(session, dataset_id)
+        version = datasets.version(session, dataset_id, number)
+        parts = datasets.parts(session, dataset_id, number)
         before = store.profile_before(session, dataset_id, version.number)
         held = before is not None and _too_few(session, before, version, terms)
     if held and before is not None:
         measured, body = before.measured, before.body
     else:
-        with blobs.as_file(version.blob_key) as file:
-            measured, body = version.number, profile.measure(file, terms)
+        with ExitStack() as open_files:
+            files = [open_files.enter_context(blobs.as_file(part.blob_key)) for part in parts]
+            measured, body = version.number, profile.measure(files, terms)
     with db.writing() as session:
         row = Profile(dataset_id=dataset_id, number=version.number, measured=measured, body=body, at=clock.now(session))
         store.keep_profile(session, row)
@@ -84,12 +101,13 @@ def _too_few(session: Session, before: Profile, version: DatasetVersion, terms: 
 
 
 def profile_missing(*, limit: int = 10) -> int:
-    """Measure published datasets whose newest version has not been since the lists changed; return how many."""
+    """Measure published datasets whose version in use has not been since the lists changed; return how many."""
     with db.reading() as session:
-        since = store.lists_changed_at(session, now=clock.now(session))
-        wanted = store.unmeasured(session, since=since, limit=limit)
-    for dataset_id in wanted:
-        profile_dataset(dataset_id)
+        now = clock.now(session)
+        since = store.lists_changed_at(session, now=now)
+        wanted = store.unmeasured(session, since=since, now=now, limit=limit)
+    for dataset_id, number in wanted:
+        profile_dataset(dataset_id, number)
     return len(wanted)
 
 

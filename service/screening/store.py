@@ -12,6 +12,7 @@ from service.base.db import Session, col, select
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
 from service.catalogue.rules import DatasetState, Openness
+from service.catalogue.rules.versions import VersionState
 from service.catalogue.tables import Dataset, DatasetVersion
 from service.grants import store as grants
 from service.grants.tables import Grant
@@ -143,25 +144,26 @@ def lists_changed_at(session: Session, *, now: datetime) -> datetime | None:
     return max((moment for moment in moments if moment <= now), default=None)
 
 
-def unmeasured(session: Session, *, since: datetime | None, limit: int) -> list[str]:
-    """Return published datasets whose newest version has no profile, or none made after `since`."""
+def unmeasured(session: Session, *, since: datetime | None, now: datetime, limit: int) -> list[tuple[str, int]]:
+    """Return published datasets, each with the version in use, where that has no profile or none made after `since`."""
     unmade = col(Profile.number).is_(None)
     wanted = unmade if since is None else or_(unmade, col(Profile.at) < since)
     newest = (
         select(DatasetVersion.dataset_id, func.max(col(DatasetVersion.number)).label("number"))
+        .where(DatasetVersion.state == VersionState.PUBLISHED, col(DatasetVersion.latest_from) <= now)
         .group_by(col(DatasetVersion.dataset_id))
         .subquery()
     )
     there = and_(col(Profile.dataset_id) == newest.c.dataset_id, col(Profile.number) == newest.c.number)
     asked = (
-        select(Dataset.id)
+        select(Dataset.id, newest.c.number)
         .join(newest, newest.c.dataset_id == col(Dataset.id))
         .outerjoin(Profile, there)
         .where(Dataset.state == DatasetState.PUBLISHED, wanted)
         .order_by(col(Dataset.id))
         .limit(limit)
     )
-    return list(session.exec(asked).all())
+    return [(dataset_id, number) for dataset_id, number in session.exec(asked).all()]
 
 
 SAMPLE = 200  # applications that the figures beside a rule are taken from, newest first

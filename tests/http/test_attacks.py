@@ -320,7 +320,7 @@ def test_odd_ranges_give_the_file_a_part_of_it_or_nothing(world, header):
 
 def test_metadata_tells_no_digest_and_no_place_of_the_raw_data(world):
     with db.reading() as session:
-        raw = session.connection().exec_driver_sql("SELECT sha256, blob_key FROM datasetversion").all()
+        raw = session.connection().exec_driver_sql("SELECT sha256, blob_key FROM datasetpart").all()
     paths = ["/api/v1/datasets", f"/api/v1/datasets/{world.dataset}", f"/datasets/{world.dataset}", "/register"]
     for browser in (world.visitor(), world.login("tide-apply")):
         for path in paths:

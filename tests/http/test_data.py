@@ -1,8 +1,6 @@
 """The data plane on the loaded demo: exactly what was granted, page by page and file by file, until it ends."""
 
 import csv
-import gc
-import hashlib
 import io
 from datetime import UTC, datetime, timedelta
 
@@ -13,20 +11,11 @@ from hypothesis import strategies as st
 
 from service.base import clock, db, state
 from service.base.beijing import BEIJING
-from service.data.api import files
+from tests.http.answers import problem, text_of
 from tests.world import basic_header
 
 GRANTED = ["lot_id", "entry_time", "duration_min"]
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def problem(answer, status, slug):
-    """Check a refusal: status, slug in body and header, and that nobody on the way may keep it."""
-    assert (answer.status_code, answer.headers.get("Qiantang-Problem")) == (status, slug), answer.text
-    assert answer.json["type"].endswith(f"/problems/{slug}") and answer.json["status"] == status
-    assert answer.content_type == "application/problem+json"
-    assert answer.headers["Cache-Control"].startswith("private")
-    assert answer.json["title"]
 
 
 def pages(world, token, query=""):
@@ -41,7 +30,7 @@ def pages(world, token, query=""):
 
 def stored(world):
     """Return the rows of the granted columns in the raw version, as JSON has them, in no order."""
-    ((key,),) = world.found("select blob_key from datasetversion where dataset_id = 'parking-records'")
+    ((key,),) = world.found("select blob_key from datasetpart where dataset_id = 'parking-records'")
     table = pq.read_table(world.settings.home / "store" / key, columns=GRANTED).to_pylist()
     return [{**row, "entry_time": row["entry_time"].astimezone(BEIJING).isoformat()} for row in table]
 
@@ -178,7 +167,7 @@ def test_a_suspension_is_felt_on_the_next_request_and_lifted_as_fast(world):
 
 def test_an_end_bites_a_live_token_although_no_job_has_run(world):
     token = world.token()
-    world.change('update "grant" set ends_at = :at', at=_text(world.now() - timedelta(seconds=1)))
+    world.change('update "grant" set ends_at = :at', at=text_of(world.now() - timedelta(seconds=1)))
     for answer in (world.rows(token), world.file(token)):
         problem(answer, 403, "grant-ended")
         assert "/applications/new?dataset=parking-records" in answer.json["detail"]
@@ -196,7 +185,7 @@ def test_a_token_issued_before_the_end_does_not_outlive_it(world):
 
 def test_a_grant_that_has_not_begun_reads_nothing(world):
     token = world.token()
-    world.change('update "grant" set starts_at = :at', at=_text(world.now() + timedelta(days=1)))
+    world.change('update "grant" set starts_at = :at', at=text_of(world.now() + timedelta(days=1)))
     problem(world.rows(token), 403, "grant-not-started")
 
 
@@ -303,161 +292,7 @@ def test_a_dataset_that_is_closed_a_draft_or_none_at_all_is_not_found(world):
     assert world.file(token, "../../keys/secret.key").status_code == 404
 
 
-# ---- files -----------------------------------------------------------------------------------------------------------
-
-
-def test_files_hold_exactly_the_granted_columns_and_rows(world):
-    token = world.token()
-    table = pq.read_table(io.BytesIO(world.file(token, "data.parquet").data))
-    lines = list(csv.reader(io.StringIO(world.file(token).text)))
-    assert table.schema.names == lines[0] == GRANTED
-    assert table.num_rows == len(lines) - 1 == 20_000
-    found = [{**row, "entry_time": row["entry_time"].astimezone(BEIJING).isoformat()} for row in table.to_pylist()]
-    assert ordered(found) == ordered(stored(world))
-
-
-@pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
-def test_a_file_comes_whole_with_its_length_and_a_strong_etag(world, name):
-    token = world.token()
-    answer = world.file(token, name)
-    assert answer.status_code == 200
-    assert int(answer.headers["Content-Length"]) == len(answer.data)
-    assert answer.headers["ETag"] == f'"{_sha256(answer.data)}"'
-    assert answer.headers["Accept-Ranges"] == "bytes"
-    assert answer.headers["Cache-Control"] == "private, no-store"
-    suffix = name.split(".")[1]
-    assert answer.headers["Content-Disposition"] == f'attachment; filename="parking-records.{suffix}"'
-
-
-def test_a_download_that_broke_off_is_resumed_to_the_same_bytes(world):
-    token = world.token()
-    whole = world.file(token)
-    etag = whole.headers["ETag"]
-    first = world.file(token, Range="bytes=0-99999", If_Range=etag)
-    rest = world.file(token, Range="bytes=100000-", If_Range=etag)
-    assert (first.status_code, rest.status_code) == (206, 206)
-    assert first.headers["Content-Range"] == f"bytes 0-99999/{len(whole.data)}"
-    assert first.data + rest.data == whole.data
-    assert rest.headers["ETag"] == etag and int(rest.headers["Content-Length"]) == len(rest.data)
-
-
-@pytest.mark.parametrize(
-    ("headers", "status", "part"),
-    [
-        ({"Range": "bytes=-10"}, 206, slice(-10, None)),
-        ({"Range": "bytes=5-5"}, 206, slice(5, 6)),
-        ({"Range": "bytes=10-99999999999"}, 206, slice(10, None)),
-        ({"Range": "bytes=0-1,5-6"}, 200, slice(None)),
-        ({"Range": "bytes=9-1"}, 200, slice(None)),
-        ({"Range": "lines=0-1"}, 200, slice(None)),
-        ({"Range": "bytes=0-9", "If_Range": '"another"'}, 200, slice(None)),
-        ({"Range": "bytes=0-9", "If_Range": "Tue, 24 Nov 2026 00:00:00 GMT"}, 200, slice(None)),
-    ],
-)
-def test_one_range_is_served_and_anything_else_gets_the_whole_file(world, headers, status, part):
-    token = world.token()
-    answer = world.file(token, **headers)
-    assert answer.status_code == status
-    assert answer.data == world.file(token).data[part]
-
-
-def test_a_range_outside_the_file_is_a_problem_that_tells_the_size(world):
-    token = world.token()
-    size = len(world.file(token).data)
-    for wanted in (f"bytes={size}-", "bytes=-0", f"bytes={'9' * 5000}-"):
-        answer = world.file(token, Range=wanted)
-        problem(answer, 416, "range-not-satisfiable")
-        assert answer.headers["Content-Range"] == f"bytes */{size}"
-
-
-def test_a_file_that_has_not_changed_is_not_sent_again(world):
-    token = world.token()
-    etag = world.file(token).headers["ETag"]
-    for seen in (etag, f"W/{etag}", "*", f'"a", {etag}'):
-        answer = world.file(token, If_None_Match=seen)
-        assert (answer.status_code, answer.data) == (304, b"")
-        assert answer.headers["ETag"] == etag and answer.headers["Cache-Control"].startswith("private")
-    assert world.file(token, If_None_Match='"another"').status_code == 200
-    world.suspend()
-    problem(world.file(token, If_None_Match=etag), 403, "grant-suspended")
-
-
-def test_head_tells_the_length_and_sends_nothing(world):
-    token = world.token()
-    size = len(world.file(token).data)
-    path = f"/api/v1/datasets/{world.dataset}/files/data.csv"
-    answer = world.visitor().head(path, headers={"Authorization": f"Bearer {token}"})
-    assert (answer.status_code, answer.data, int(answer.headers["Content-Length"])) == (200, b"", size)
-    assert len(_usage(world)) == 1
-
-
-# ---- what is written down, and what cuts a file ----------------------------------------------------------------------
-
-
-def test_every_answer_with_data_leaves_one_row_of_usage_and_no_refusal_does(world):
-    token = world.token()
-    world.rows(token, "?limit=7")
-    body = world.file(token, "data.parquet").data
-    part = world.file(token, Range="bytes=0-65247").data
-    world.rows(token, "?select=plate")
-    world.rows("qta_wrong")
-    world.rows(None, "?limit=2", dataset="exchange-rates")
-    rows, file, some, public = _usage(world)
-    assert rows[:3] == (world.grant, world.client_id, "rows") and rows[3] == 7 and rows[5]
-    assert file[2:] == ("parquet", 20_000, len(body), 1)
-    assert some[2] == "csv" and some[4] == len(part) == 65_248 and 1_900 < some[3] < 2_100
-    assert public[:4] == (None, None, "rows", 2)
-
-
-def test_a_file_that_nobody_reads_on_or_closes_writes_nothing_when_it_is_thrown_away(world, monkeypatch):
-    """It may be thrown away inside a transaction of the same thread, and would wait there for itself."""
-    monkeypatch.setattr(files, "CHUNK", 1 << 14)
-    noted = []
-    monkeypatch.setattr(files, "note", lambda *args, **_more: noted.append(args[3]))
-    answer = world.file(world.token())
-    parts = answer.iter_encoded()
-    assert next(parts)
-    del answer, parts
-    gc.collect()
-    assert noted == []
-
-
-def test_a_suspension_cuts_a_file_that_is_on_its_way(world, monkeypatch):
-    monkeypatch.setattr(files, "CHUNK", 1 << 14)
-    monkeypatch.setattr(files, "RECHECK", 1 << 16)
-    token = world.token()
-    answer = world.file(token)
-    parts = answer.iter_encoded()
-    received = len(next(parts))
-    world.suspend()
-    with pytest.raises(ConnectionAbortedError):
-        for part in parts:
-            received += len(part)
-    assert received == 1 << 16 < int(answer.headers["Content-Length"])
-    ((*_rest, size, whole),) = _usage(world)
-    assert (size, whole) == (received, 0)
-
-
-def test_a_view_that_was_replaced_cuts_a_granted_file_and_no_open_one(world, monkeypatch):
-    monkeypatch.setattr(files, "CHUNK", 1 << 14)
-    monkeypatch.setattr(files, "RECHECK", 1 << 16)
-    granted, public = world.file(world.token()), world.get("/api/v1/datasets/exchange-rates/files/data.csv")
-    parts, others = granted.iter_encoded(), public.iter_encoded()
-    next(parts), next(others)
-    world.change("update releasedview set id = 'new-' || substr(id, 1, 20)")
-    with pytest.raises(ConnectionAbortedError):
-        list(parts)
-    assert sum(map(len, others)) + (1 << 14) == int(public.headers["Content-Length"])
-
-
-def test_a_reader_who_leaves_is_charged_for_what_was_sent(world, monkeypatch):
-    monkeypatch.setattr(files, "CHUNK", 1 << 14)
-    answer = world.file(world.token())
-    parts = answer.iter_encoded()
-    next(parts), next(parts)
-    answer.close()
-    ((*_rest, size, whole),) = _usage(world)
-    assert size in (1 << 14, 1 << 15) and whole == 0
+# ---- any request ----------------------------------------------------------------------------------------------------
 
 
 text = st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=30)
@@ -467,9 +302,12 @@ HEADERS = ["Range", "If-Range", "If-None-Match", "If-Modified-Since", "Authoriza
 
 @bounded
 @given(
-    query=st.dictionaries(st.sampled_from(["select", "limit", "cursor", "grant", "lang"]), st.text(max_size=30)),
+    query=st.dictionaries(
+        st.sampled_from(["select", "limit", "cursor", "grant", "lang", "version", "as_of", "since", "link", "for"]),
+        st.text(max_size=30),
+    ),
     headers=st.dictionaries(st.sampled_from(HEADERS), ranges, max_size=3),
-    tail=st.sampled_from(["rows", "files/data.csv", "files/data.parquet"]),
+    tail=st.sampled_from(["rows", "files/data.csv", "parts/1.parquet", "manifest.json", "changes", "schema"]),
 )
 def test_no_request_breaks_the_data_plane(world, query, headers, tail):
     given_token = {"Authorization": f"Bearer {_token(world)}"}
@@ -497,19 +335,3 @@ def _token(world):
     if "token" not in world.known:
         world.known["token"] = world.token()
     return world.known["token"]
-
-
-def _usage(world):
-    """Return what the world's client and visitors were answered; the demo's other client has read before."""
-    ours = (
-        "select grant_id, client_id, face, rows, size, whole from usageevent where client_id is null or client_id = :id"
-    )
-    return [tuple(row) for row in world.found(f"{ours} order by id", id=world.client_id)]
-
-
-def _text(at):
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-def _sha256(data):
-    return hashlib.sha256(data).hexdigest()

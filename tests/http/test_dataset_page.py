@@ -88,7 +88,7 @@ def test_no_name_of_a_patient_is_on_the_page_of_the_visits(world):
 def hidden(world, dataset, column):
     import pyarrow.parquet as pq
 
-    ((key,),) = world.found("select blob_key from datasetversion where dataset_id = :id", id=dataset)
+    ((key,),) = world.found("select blob_key from datasetpart where dataset_id = :id", id=dataset)
     return pq.read_table(world.settings.home / "store" / key, columns=[column]).column(0).unique().to_pylist()
 
 

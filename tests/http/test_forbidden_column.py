@@ -80,7 +80,7 @@ def plain(plate: str) -> str:
 
 def raw(world, dataset) -> set[str]:
     """Return the values of a dataset's hidden column in its raw data."""
-    ((key,),) = world.found("select blob_key from datasetversion where dataset_id = :id", id=dataset)
+    ((key,),) = world.found("select blob_key from datasetpart where dataset_id = :id", id=dataset)
     if key not in _raw:
         table = pq.read_table(world.settings.home / "store" / key, columns=[HIDDEN[dataset]])
         _raw[key] = set(table.column(0).unique().to_pylist()) - {None}

@@ -11,8 +11,12 @@ import pyarrow.parquet as pq
 
 from service.base import blobs, db
 from service.base.beijing import end_of_day
+from service.base.ids import new_id
 from service.base.roles import Role
-from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
+from service.catalogue.actions import versions as catalogue
+from service.catalogue.rules.versions import manifest_digest
+from service.catalogue.store import history
+from service.catalogue.tables import Dataset, DatasetColumn, DatasetPart, DatasetVersion
 from service.grants import actions, engine
 from service.grants.tables import Grant
 from service.people.tables import Person, PersonRole, Unit
@@ -91,19 +95,42 @@ def publish(session: db.Session, table: pa.Table, folder: Path, **changes: Any) 
                 semantic=semantic,
             )
         )  # fmt: skip
-    session.add(version(dataset.id, 1, table, folder))
+    session.flush()
+    version(session, dataset.id, 1, [table], folder)
     return dataset
 
 
-def version(dataset_id: str, number: int, table: pa.Table, folder: Path) -> DatasetVersion:
-    """Store a table as one version of a dataset."""
-    path = write(table, folder / f"{dataset_id}-{number}.parquet")
+def version(
+    session: db.Session, dataset_id: str, number: int, tables: Sequence[pa.Table], folder: Path
+) -> DatasetVersion:
+    """Store tables as the parts of one published version of a dataset; a table that is a part already is it again."""
+    held = [part(session, dataset_id, table, folder) for table in tables]
+    columns = catalogue.schema(session, dataset_id)
+    row = DatasetVersion(
+        dataset_id=dataset_id, number=number, sha256=manifest_digest(columns, [(one.sha256, one.rows) for one in held]),
+        rows=sum(one.rows for one in held), bytes=sum(one.bytes for one in held), created_at=NOW, columns=columns,
+        state="published", published_at=NOW, latest_from=NOW,
+    )  # fmt: skip
+    session.add(row)
+    history.hold_parts(session, dataset_id, number, held)
+    session.flush()
+    return row
+
+
+def part(session: db.Session, dataset_id: str, table: pa.Table, folder: Path) -> DatasetPart:
+    """Store a table as one part of a dataset."""
+    path = write(table, folder / f"{dataset_id}-{new_id(NOW)}.parquet")
     digest = engine.sha256(path)
+    if there := history.part_with(session, dataset_id, digest):
+        return there
     blobs.put(f"raw/{digest}.parquet", path)
-    return DatasetVersion(
-        dataset_id=dataset_id, number=number, blob_key=f"raw/{digest}.parquet", sha256=digest, rows=table.num_rows,
+    row = DatasetPart(
+        id=new_id(NOW), dataset_id=dataset_id, blob_key=f"raw/{digest}.parquet", sha256=digest, rows=table.num_rows,
         bytes=path.stat().st_size, created_at=NOW,
     )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
 
 
 def issue(

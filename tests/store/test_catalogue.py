@@ -14,6 +14,7 @@ from service.base import blobs, clock, db
 from service.base.errors import Invalid, NotFound
 from service.base.settings import resource_dir
 from service.catalogue import actions, jobs, store
+from service.catalogue.actions import secrecy
 from service.catalogue.commands import datasets
 from service.catalogue.engine import finding, samples, words
 from service.catalogue.forms import Assessment, ColumnEntry, Derivation, Manifest
@@ -76,7 +77,10 @@ def a_manifest(path="lots.csv"):
 
 def publish(dataset_id):
     with db.writing() as session:
-        return actions.mark_published(session, dataset_id, by="x", now=clock.now(session))
+        now = clock.now(session)
+        if newest := store.newest_or_none(session, dataset_id):
+            secrecy.state_review(session, dataset_id, newest.number, basis="x", by="x", now=now)
+        return actions.mark_published(session, dataset_id, by="x", now=now)
 
 
 def search(query, **chosen):
@@ -88,6 +92,11 @@ def refused(fault):
     """Return the fields and the messages of a refusal."""
     errors = fault.value.facts["errors"]
     return [error["field"] for error in errors], " ".join(error["message"] for error in errors)
+
+
+def only_part(session):
+    [part] = store.parts(session, "lots", 1)
+    return part
 
 
 def kinds_of(subject):
@@ -103,15 +112,16 @@ def test_an_import_makes_a_draft_with_one_version_of_typed_data(upload):
     found = upload("lot,spaces,opened\nA,5,2026-01-02\nB,,2026-03-04\n")
     assert (found.state, found.version, found.level, found.records) == ("draft", 1, 2, 2)
     with db.reading() as session:
-        version = store.latest(session, "lots")
+        version = store.newest(session, "lots")
+        [part] = store.parts(session, "lots", version.number)
         assert [column.name for column in store.columns(session, "lots")] == ["lot", "spaces", "opened"]
         with pytest.raises(NotFound):
             store.published_dataset(session, "lots")
     assert (version.number, version.rows, str(version.period_from), str(version.period_to)) == (
         1, 2, "2026-01-02", "2026-03-04",
     )  # fmt: skip
-    assert version.blob_key == f"raw/{version.sha256}.parquet"
-    with blobs.as_file(version.blob_key) as file:
+    assert part.blob_key == f"raw/{part.sha256}.parquet"
+    with blobs.as_file(part.blob_key) as file:
         rows = duckdb.execute(
             "SELECT lot, spaces, CAST(opened AS VARCHAR) FROM read_parquet(?)", [str(file)]
         ).fetchall()
@@ -127,14 +137,29 @@ def test_the_same_import_again_changes_nothing(upload):
     assert [kind for _version, kind in kinds_of("dataset:lots")] == ["dataset:import", "dataset:publish"]
 
 
-def test_new_data_is_a_new_version_and_waits_to_be_published_again(upload):
+def test_new_data_is_a_new_version_that_waits_while_the_public_keeps_the_one_before(upload):
+    upload(title={"zh": "停车位", "en": "Spaces"})
+    publish("lots")
+    changed = upload("lot,spaces,opened\nA,6,2026-01-02\n", title={"zh": "停车位", "en": "Spaces"})
+    assert (changed.state, changed.version) == ("published", 2)
+    assert search("车位") == ["lots"]
+    with db.reading() as session:
+        now = clock.now(session)
+        assert (store.newest(session, "lots").number, store.newest(session, "lots").state) == (2, "loaded")
+        assert store.latest(session, "lots", now=now).number == 1
+    publish("lots")
+    with db.reading() as session:
+        assert store.latest(session, "lots", now=clock.now(session)).number == 2
+
+
+def test_an_entry_that_says_something_else_is_a_draft_again_and_keeps_its_version(upload):
     upload()
     publish("lots")
-    changed = upload("lot,spaces,opened\nA,6,2026-01-02\n")
+    changed = upload(tags=["parking.event"])
     assert (changed.state, changed.version) == ("draft", 3)
     with db.reading() as session:
-        assert store.latest(session, "lots").number == 2
-        assert store.version(session, "lots", 1).rows == 1
+        assert store.newest(session, "lots").number == 1
+        assert store.latest(session, "lots", now=clock.now(session)).number == 1
 
 
 def test_an_import_does_not_lower_a_grade_or_change_a_classification(upload):
@@ -150,7 +175,7 @@ def test_an_import_does_not_lower_a_grade_or_change_a_classification(upload):
 
 def test_a_chinese_file_in_gb18030_is_read(upload):
     upload(f"lot,spaces,opened\n{PRIVATE},5,2026-01-02\n".encode("gb18030"))
-    with db.reading() as session, blobs.as_file(store.latest(session, "lots").blob_key) as file:
+    with db.reading() as session, blobs.as_file(only_part(session).blob_key) as file:
         assert duckdb.execute("SELECT lot FROM read_parquet(?)", [str(file)]).fetchone() == (PRIVATE,)
 
 
@@ -158,9 +183,9 @@ def test_instants_without_an_offset_are_beijing_time(upload):
     columns = a_manifest()["columns"]
     columns[2]["type"] = "datetime"
     upload("lot,spaces,opened\nA,5,2026-01-02 00:30\nB,5,2026-01-01T16:30:00Z\n", columns=columns)
-    with db.reading() as session, blobs.as_file(store.latest(session, "lots").blob_key) as file:
+    with db.reading() as session, blobs.as_file(only_part(session).blob_key) as file:
         seconds = duckdb.execute("SELECT DISTINCT epoch(opened) FROM read_parquet(?)", [str(file)]).fetchall()
-        assert store.latest(session, "lots").period_from.isoformat() == "2026-01-02"
+        assert store.newest(session, "lots").period_from.isoformat() == "2026-01-02"
     assert seconds == [(1767285000.0,)]
 
 
@@ -256,7 +281,7 @@ def test_a_file_named_like_a_pattern_reads_nothing_but_itself(upload, tmp_path):
     (tmp_path / "upload" / "lots2.csv").write_text("lot,spaces,opened\nneighbour,9,2026-01-02\n")
     upload(name="lots_.csv")
     with db.reading() as session:
-        assert store.latest(session, "lots").rows == 1
+        assert store.newest(session, "lots").rows == 1
 
 
 # ---- publishing ------------------------------------------------------------------------------------------------------
@@ -325,7 +350,7 @@ def test_the_command_imports_and_tells_faults(units, database, tmp_path, monkeyp
     assert "exchange-rates: draft" in told.output
     assert "bad.yaml:12:1: level" in told.output
     with db.reading() as session:
-        assert store.latest(session, "exchange-rates").rows == 17_237
+        assert store.newest(session, "exchange-rates").rows == 17_237
 
 
 def test_the_documents_name_every_key_of_a_manifest():

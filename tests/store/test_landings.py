@@ -14,7 +14,9 @@ from service import migrations
 from service.audit import actions as audit
 from service.audit import store as events
 from service.base import archive, db
+from service.catalogue import store as catalogue
 from service.catalogue.engine import finding, words
+from service.catalogue.rules.versions import manifest_digest
 from tests.house.scan import ROOT
 from tests.store import rows
 
@@ -25,6 +27,10 @@ MOVED: dict[str, str] = {
     "datasetentry": "0002 makes it from the datasets",
     "datasetterms": "0002 makes it from the datasets",
     "facetcount": "0002 makes it from the datasets",
+    "datasetversion.blob_key": "0007 has it in the version's only part",
+    "datasetversion.sha256": "0007 has it in the version's only part; a version's own digest is that of its manifest",
+    "datasetpart": "0007 makes one of each version",
+    "versionpart": "0007 makes one of each version",
     **{f"releasedview.{file}_{name}": "0008 keeps the files of a view in view_file" for file in ("parquet", "csv")
        for name in ("key", "sha256", "bytes")},
     "grant_version": "0008 makes it from the grants",
@@ -79,6 +85,23 @@ def _works_with_the_code_of_today(before: rows.Rows) -> None:
         assert report.size == len(before["leaf"])
         assert events.unsealed(session)[0] == len(before["unsealed"])
         assert "parking-records" in {one.dataset_id for one in finding.find(session, words.asked("停車"), {}).found}
+        _has_its_parts(session, before)
         states = session.connection().execute(text("select state, count(*) from application group by state")).all()
     held = Counter(line["state"] for line in before["application"])
     assert dict(map(tuple, states)) == held and held["granted"] and held["in_review"]
+
+
+def _has_its_parts(session: db.Session, before: rows.Rows) -> None:
+    """Each version is published if its dataset is, and holds the bytes that it held, as its only part."""
+    published = {line["id"] for line in before["dataset"] if line["state"] == "published"}
+    assert published
+    for line in before["datasetversion"]:
+        [part] = catalogue.parts(session, line["dataset_id"], line["number"])
+        assert [getattr(part, name) for name in ("blob_key", "sha256", "rows", "bytes")] == [
+            line[name] for name in ("blob_key", "sha256", "rows", "bytes")
+        ]
+        version = catalogue.version(session, line["dataset_id"], line["number"])
+        assert version.sha256 == manifest_digest(version.columns, [(part.sha256, part.rows)])
+        names = [row.name for row in catalogue.columns(session, version.dataset_id)]
+        assert [column["name"] for column in version.columns] == names
+        assert (version.state == "published") == (version.dataset_id in published)

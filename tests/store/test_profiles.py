@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from service.base import blobs, clock, db
-from service.catalogue import actions as entries
 from service.catalogue import jobs as catalogue
 from service.catalogue import store as datasets
+from service.catalogue.actions import versions as entries
 from service.catalogue.engine import samples
 from service.catalogue.engine.profile import Graded, Terms, closed_columns, identifies, measure, nice_step
 from service.catalogue.tables import DatasetColumn
@@ -48,7 +48,7 @@ def table(tmp_path):
 
 
 def told(file, **terms):
-    return measure(file, Terms(**{"closed": frozenset(), **terms}))
+    return measure([file], Terms(**{"closed": frozenset(), **terms}))
 
 
 def everything(profile):
@@ -101,8 +101,8 @@ def test_the_ends_are_those_of_many_vehicles_and_not_of_one_with_many_rows(tmp_p
     file = tmp_path / "ends.parquet"
     pq.write_table(pa.table(rows), file)
     closed = frozenset({"plate"})
-    alone = measure(file, Terms(closed))["columns"][kind]
-    found = measure(file, Terms(closed, holders=("plate",)))["columns"][kind]
+    alone = measure([file], Terms(closed))["columns"][kind]
+    found = measure([file], Terms(closed, holders=("plate",)))["columns"][kind]
     assert "1871" in everything(alone) or "50000" in everything(alone)
     assert "1871" not in everything(found) and "50000" not in everything(found)
     assert found["unit"] in ("day", "hour", 0.5)
@@ -127,8 +127,8 @@ def test_many_rows_of_one_vehicle_are_one_vehicle(tmp_path):
     file = tmp_path / "one.parquet"
     pq.write_table(pa.table(rows), file)
     closed = frozenset({"plate"})
-    assert "家门口" in everything(measure(file, Terms(closed)))
-    assert "家门口" not in everything(measure(file, Terms(closed, holders=("plate",))))
+    assert "家门口" in everything(measure([file], Terms(closed)))
+    assert "家门口" not in everything(measure([file], Terms(closed, holders=("plate",))))
 
 
 def test_too_few_rows_are_not_told_of_at_all(table):
@@ -139,7 +139,7 @@ def test_too_few_rows_are_not_told_of_at_all(table):
 def test_an_empty_table_has_a_profile(tmp_path):
     file = tmp_path / "empty.parquet"
     pq.write_table(pa.table({"a": pa.array([], pa.int64()), "b": pa.array([], pa.string())}), file)
-    assert measure(file, Terms(frozenset()))["columns"]["a"]["nulls"] == 0
+    assert measure([file], Terms(frozenset()))["columns"]["a"]["nulls"] == 0
 
 
 def test_a_list_may_ask_for_larger_cells(table):
@@ -194,7 +194,7 @@ def stored(database, tmp_path):
         actions.publish_editions(session, now=now)
     manifest = next(file for file in samples() if file.stem == "parking-records")
     catalogue.import_dataset(manifest, by="x")
-    jobs.publish_dataset("parking-records", by="x")
+    jobs.publish_dataset("parking-records", stated="x", by="x")
 
 
 def kept(number=1):
@@ -237,20 +237,16 @@ def test_a_column_that_is_classified_later_is_closed_from_then_on(stored):
 
 
 def test_a_version_with_a_few_more_rows_is_shown_with_the_measures_of_the_one_before(stored):
-    add_version(rows_more=9)
-    jobs.profile_dataset("parking-records")
+    jobs.profile_dataset("parking-records", add_version(rows_more=9))
     assert (kept(2).measured, kept(2).body) == (1, kept(1).body)
-    add_version(rows_more=10)
-    jobs.profile_dataset("parking-records")
+    jobs.profile_dataset("parking-records", add_version(rows_more=10))
     assert kept(3).measured == 3
 
 
 def add_version(*, rows_more):
-    """Load the same data again as one of that many rows more."""
+    """Load the same data again as one of that many rows more; return the version's number."""
     with db.writing() as session:
-        newest = datasets.latest(session, "parking-records")
-        first = datasets.version(session, "parking-records", 1)
-        data = entries.StoredData(
-            first.blob_key, f"{newest.number:064}", first.rows + rows_more, first.bytes, None, None
-        )
-        entries._add_version(session, "parking-records", data, now=clock.now(session))
+        [first] = datasets.parts(session, "parking-records", 1)
+        data = entries.StoredData(first.blob_key, f"{rows_more:064}", first.rows + rows_more, first.bytes, None, None)
+        loaded = entries.add_version(session, "parking-records", [data], append=False, by="x", now=clock.now(session))
+        return loaded.number

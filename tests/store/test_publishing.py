@@ -41,7 +41,7 @@ def _screenings_of(session, dataset):
 
 
 def test_open_data_is_screened_built_and_shown_at_once():
-    found = jobs.publish_dataset(RATES, by="x")
+    found = jobs.publish_dataset(RATES, stated="x", by="x")
     assert (found.outcome, found.columns, found.dropped) == ("pass", ("date", "country", "rate"), {})
     with db.reading() as session:
         assert datasets.published_dataset(session, RATES)
@@ -54,7 +54,7 @@ def test_open_data_is_screened_built_and_shown_at_once():
 
 def test_a_prohibited_column_is_left_out_of_the_public_view_and_named():
     classified_as("person.id_card")
-    found = jobs.publish_dataset(RATES, by="x")
+    found = jobs.publish_dataset(RATES, stated="x", by="x")
     assert found.columns == ("date", "rate")
     assert list(found.dropped) == ["country"]
     assert found.dropped["country"]
@@ -65,7 +65,7 @@ def test_a_prohibited_column_is_left_out_of_the_public_view_and_named():
 def test_what_is_not_clean_is_not_published_and_says_why():
     classified_as("device.id")
     with pytest.raises(NotPublishable) as refusal:
-        jobs.publish_dataset(RATES, by="x")
+        jobs.publish_dataset(RATES, stated="x", by="x")
     assert refusal.value.facts["outcome"] == "review"
     assert "CO-029" in refusal.value.facts["reasons"]
     with db.reading() as session:
@@ -76,13 +76,13 @@ def test_what_is_not_clean_is_not_published_and_says_why():
 def test_a_column_that_nobody_classified_is_not_published():
     classified_as(None)
     with pytest.raises(NotPublishable) as refusal:
-        jobs.publish_dataset(RATES, by="x")
+        jobs.publish_dataset(RATES, stated="x", by="x")
     assert "columns.country" in refusal.value.facts["reasons"]
 
 
 def test_restricted_data_is_judged_for_the_record_and_has_no_public_view(world):
     catalogue.import_dataset(world["parking-records"], by="x")
-    found = jobs.publish_dataset("parking-records", by="x")
+    found = jobs.publish_dataset("parking-records", stated="x", by="x")
     assert found.columns == ()
     with db.reading() as session:
         assert datasets.published_dataset(session, "parking-records")
@@ -91,5 +91,5 @@ def test_restricted_data_is_judged_for_the_record_and_has_no_public_view(world):
 
 
 def test_publishing_again_changes_nothing():
-    first = jobs.publish_dataset(RATES, by="x")
-    assert jobs.publish_dataset(RATES, by="x") == first
+    first = jobs.publish_dataset(RATES, stated="x", by="x")
+    assert jobs.publish_dataset(RATES, stated="x", by="x") == first

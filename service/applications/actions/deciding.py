@@ -294,7 +294,7 @@ def _issue(
         delivery=[application.delivery],
         purpose=application.purpose,
         ends_at=end_of_day(application.ends_on),
-        dataset_version=catalogue.latest(session, application.dataset_id).number,
+        dataset_version=catalogue.latest(session, application.dataset_id, now=now).number,
         rests_on={"screening": judged.id, "lists": list(judged.digests), "agreement": agreement.digest},
         tasks=judging.tasks(judged.verdict, starts_on=day_of(now), ends_on=application.ends_on),
     )

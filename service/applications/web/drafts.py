@@ -240,7 +240,7 @@ def _needs(
     if name is StepName.COLUMNS:
         return columns.picked(session, whole, part, draft, now=now)
     if name is StepName.RANGE:
-        return {"version": catalogue.latest_or_none(session, part.dataset.id)}
+        return {"version": catalogue.latest_or_none(session, part.dataset.id, now=now)}
     if name is StepName.PURPOSE:
         return {"purposes": _purposes()}
     if name is StepName.DELIVERY:

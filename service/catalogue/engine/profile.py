@@ -119,15 +119,17 @@ class Measuring:
         return rows - rows % self.terms.smallest
 
 
-def measure(file: Path, terms: Terms) -> dict[str, Any]:
-    """Return the profile of a Parquet file: {"smallest", "columns": {name: {"type", "nulls", …}}}.
+def measure(files: Sequence[Path], terms: Terms) -> dict[str, Any]:
+    """Return the profile of a table in one or more Parquet files of the same columns.
+
+    It is {"smallest", "columns": {name: {"type", "nulls", …}}}.
 
     `nulls` is a whole percentage, rounded down.  A column that is not closed has `distinct`, the power of ten below its
     number of different values, and one of: `bins` [{"from", "to", "span", "rows"}] with their `unit`; `values`
     [{"value", "rows"}] and `others`; neither, where nothing is shared by enough rows.  `merged` says that small cells
     were merged or left out.
     """
-    with _opened(file) as connection:
+    with _opened(files) as connection:
         described = connection.execute("DESCRIBE data").fetchall()
         counted = connection.execute("SELECT count(*) FROM data").fetchone()
         measuring = Measuring(connection, terms, counted[0] if counted else 0)
@@ -149,27 +151,27 @@ def _counted(connection: "DuckDBPyConnection", names: Sequence[str]) -> dict[str
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator["DuckDBPyConnection"]:
-    """Open a DuckDB that sees this one file, as the table `data`, and cannot be told otherwise.
+def _opened(files: Sequence[Path]) -> Iterator["DuckDBPyConnection"]:
+    """Open a DuckDB that sees these files alone, as the table `data`, and cannot be told otherwise.
 
-    A small file is read once, by one thread: every statement that reads it anew, or wakes a second thread, costs more
+    A small table is read once, by one thread: every statement that reads it anew, or wakes a second thread, costs more
     than what it counts.
     """
     import duckdb
 
-    small = file.stat().st_size <= SMALL
+    small = sum(file.stat().st_size for file in files) <= SMALL
     threads = 1 if small else 2
     connection = duckdb.connect(
         config={"threads": threads, "memory_limit": "1GB", "autoinstall_known_extensions": False}
     )
-    quoted = "'" + str(file).replace("'", "''") + "'"
+    quoted = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
     try:
         connection.execute("SET TimeZone = 'Asia/Shanghai'")
         connection.execute(f"SET allowed_paths = [{quoted}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         kind = "TEMP TABLE" if small else "VIEW"
-        connection.execute(f"CREATE {kind} data AS SELECT * FROM read_parquet({quoted})")
+        connection.execute(f"CREATE {kind} data AS SELECT * FROM read_parquet([{quoted}])")
         yield connection
     finally:
         connection.close()

@@ -8,6 +8,17 @@ from sqlalchemy import delete, update
 from service.base.db import Session, col, insert_many, select
 from service.base.errors import Changed, NotFound
 from service.catalogue.rules import Column, DatasetState, Entry
+from service.catalogue.store.history import (
+    latest,
+    latest_of,
+    latest_or_none,
+    newest,
+    newest_or_none,
+    parts,
+    public_versions,
+    version,
+    versions,
+)
 from service.catalogue.store.search import (
     ENOUGH,
     LAST,
@@ -26,11 +37,12 @@ from service.catalogue.store.search import (
     tallies,
     titled,
 )
-from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
+from service.catalogue.tables import Dataset, DatasetColumn
 
 __all__ = [
     "ENOUGH", "LAST", "Candidate", "Card", "Query", "browse", "cards", "count_of", "counts", "enter", "entries",
-    "leave", "matching", "revision", "tallies", "titled",
+    "latest", "latest_of", "latest_or_none", "leave", "matching", "newest", "newest_or_none", "parts",
+    "public_versions", "revision", "tallies", "titled", "version", "versions",
 ]  # fmt: skip
 
 
@@ -57,37 +69,6 @@ def columns(session: Session, dataset_id: str) -> list[DatasetColumn]:
     """Return a dataset's columns in their order."""
     asked = select(DatasetColumn).where(DatasetColumn.dataset_id == dataset_id).order_by(col(DatasetColumn.position))
     return list(session.exec(asked).all())
-
-
-def latest_or_none(session: Session, dataset_id: str) -> DatasetVersion | None:
-    newest = col(DatasetVersion.number).desc()
-    return session.exec(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(newest)).first()
-
-
-def latest(session: Session, dataset_id: str) -> DatasetVersion:
-    """Return the newest stored version; NotFound when nothing was loaded."""
-    if (found := latest_or_none(session, dataset_id)) is None:
-        raise NotFound()
-    return found
-
-
-def version(session: Session, dataset_id: str, number: int) -> DatasetVersion:
-    """Return one stored version; NotFound when there is none of that number."""
-    if (found := session.get(DatasetVersion, (dataset_id, number))) is None:
-        raise NotFound()
-    return found
-
-
-def versions(session: Session, dataset_id: str) -> Sequence[DatasetVersion]:
-    """Return a dataset's stored versions, the newest first."""
-    newest = col(DatasetVersion.number).desc()
-    return session.exec(select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id).order_by(newest)).all()
-
-
-def latest_of(session: Session, dataset_ids: Iterable[str]) -> dict[str, DatasetVersion]:
-    """Return the newest stored version of several datasets, by dataset."""
-    asked = select(DatasetVersion).where(col(DatasetVersion.dataset_id).in_(set(dataset_ids)))
-    return {row.dataset_id: row for row in session.exec(asked.order_by(col(DatasetVersion.number)))}
 
 
 def public_columns(session: Session, dataset_id: str) -> list[str]:

@@ -108,9 +108,14 @@ def recipe_of(session: Session, grant: Grant, number: int | None = None) -> Reci
 def recipe_for(
     session: Session, dataset_id: str, version: int, columns: Sequence[str], row_filter: Mapping[str, Any]
 ) -> Recipe:
-    """Return the recipe for columns and rows of a version; BadRecipe when it has no such."""
+    """Return the recipe for columns and rows of a version; BadRecipe when it has no such.
+
+    Types are those of the version.  What a column means is what the entry says today, which is what was judged.
+    """
     dataset = catalogue.dataset(session, dataset_id)
-    known = [rules.Described(row.name, row.type, row.semantic) for row in catalogue.columns(session, dataset_id)]
+    meant = {row.name: row.semantic for row in catalogue.columns(session, dataset_id)}
+    schema = catalogue.version(session, dataset_id, version).columns
+    known = [rules.Described(row["name"], row["type"], meant.get(row["name"], row["semantic"])) for row in schema]
     return rules.recipe(
         dataset_id=dataset_id, dataset_version=version, described=known, columns=columns, row_filter=row_filter,
         time_column=dataset.time_column, area_column=dataset.area_column,

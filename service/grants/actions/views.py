@@ -68,7 +68,7 @@ def claim_public_view(
 
     A view of the same recipe that is already made is returned instead, and made the one that serves.
     """
-    number = version if version is not None else catalogue.latest(session, dataset_id).number
+    number = version if version is not None else catalogue.latest(session, dataset_id, now=now).number
     recipe = recipe_for(session, dataset_id, number, columns, {})
     if claimed := _claim(session, recipe, subject=f"public:{dataset_id}", grant=None, now=now):
         return claimed
@@ -157,8 +157,8 @@ def _claim(session: Session, recipe: Recipe, *, subject: str, grant: Grant | Non
 
 def _sources(session: Session, recipe: Recipe) -> tuple[Source, ...]:
     """Return the parts of the version that a recipe is of, in their order."""
-    version = catalogue.version(session, recipe.dataset_id, recipe.dataset_version)
-    return (Source(version.sha256[:32], version.blob_key),)
+    parts = catalogue.parts(session, recipe.dataset_id, recipe.dataset_version)
+    return tuple(Source(part.id, part.blob_key) for part in parts)
 
 
 def _values(recipe: Recipe, subject: str, grant: Grant | None, parts: int, *, now: datetime) -> dict[str, object]:
@@ -198,7 +198,7 @@ def claim_file(session: Session, view_id: str, format: str, *, now: datetime) ->
         return None
     view = store.view(session, view_id)
     names = tuple(column["name"] for column in view.columns)
-    known = (column.name for column in catalogue.columns(session, view.dataset_id))
+    known = (column["name"] for column in catalogue.version(session, view.dataset_id, view.dataset_version).columns)
     promise = Promise(
         names, tuple(column["type"] for column in view.columns), tuple(name for name in known if name not in names)
     )

@@ -6,8 +6,10 @@ from datetime import datetime
 from sqlalchemy import exists, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from service.base import clock
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import NotFound
+from service.catalogue import store as catalogue
 from service.grants.rules import VersionState, ViewState
 from service.grants.store.grants import returned
 from service.grants.tables import Grant, GrantVersion, ReleasedView, ViewPart
@@ -57,13 +59,16 @@ def _views_of(grant_id: str, version: int | None) -> SelectOfScalar[ReleasedView
 
 
 def public_view(session: Session, dataset_id: str, version: int | None = None) -> ReleasedView | None:
-    """Return the standing public view of a dataset, or that of one version; None when it has none."""
+    """Return the public view of the version that `latest` points at, or of another; None when there is none."""
+    if version is None:
+        latest = catalogue.latest_or_none(session, dataset_id, now=clock.now(session))
+        if latest is None:
+            return None
+        version = latest.number
     asked = select(ReleasedView).where(
         ReleasedView.dataset_id == dataset_id, col(ReleasedView.grant_id).is_(None),
-        ReleasedView.state == ViewState.READY,
+        ReleasedView.state == ViewState.READY, ReleasedView.dataset_version == version,
     )  # fmt: skip
-    if version is not None:
-        asked = asked.where(ReleasedView.dataset_version == version)
     return session.exec(asked.order_by(col(ReleasedView.serves_from).desc(), col(ReleasedView.id).desc())).first()
 
 

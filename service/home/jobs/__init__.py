@@ -14,6 +14,7 @@ from service.base.settings import Settings
 from service.catalogue import jobs as catalogue
 from service.catalogue import store as datasets
 from service.catalogue.engine import samples
+from service.catalogue.engine.loading import Worker
 from service.grants import jobs as grants
 from service.home.jobs.cast import SYSTEM, actor, beginning, cast
 from service.home.jobs.playing import grant_of, play
@@ -77,9 +78,10 @@ def load_demo(settings: Settings) -> dict[str, Any]:
         publish_editions()
         with db.writing() as session:
             _people(session, known, now=clock.now(session))
-    for number, manifest in enumerate(sorted(samples(), key=_rank)):
-        with clock.moved(min(beginning(at) + number * LOADING - at, timedelta(0))):
-            _dataset(manifest)
+    with Worker() as worker:
+        for number, manifest in enumerate(sorted(samples(), key=_rank)):
+            with clock.moved(min(beginning(at) + number * LOADING - at, timedelta(0))):
+                _dataset(manifest, catalogue.Way(worker=worker))
     if not known["client"]:
         _cases(settings, known, at)
     _write(settings, known)
@@ -150,14 +152,14 @@ def _people(session: Session, known: dict[str, Any], *, now: datetime) -> None:
             people.record_facts(session, unit["id"], facts, by=officer, now=now)
 
 
-def _dataset(manifest: Path) -> None:
+def _dataset(manifest: Path, way: catalogue.Way) -> None:
     """Import and publish one shipped dataset by the code that a steward's data goes through."""
     with db.reading() as session:
         found = datasets.find(session, manifest.stem)
     if found is None:
-        catalogue.import_dataset(manifest, by=SYSTEM)
+        catalogue.import_dataset(manifest, by=SYSTEM, way=way)
     if found is None or found.state != "published":
-        publishing.publish_dataset(manifest.stem, by=SYSTEM)
+        publishing.publish_dataset(manifest.stem, stated=publishing.AT_TERMINAL, by=SYSTEM)
 
 
 def _client(settings: Settings, known: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
     columns = catalogue.columns(session, found.id)
     view = grants.public_view(session, found.id) if found.openness == Openness.UNCONDITIONAL else None
     files = grants.files_of(session, view.id) if view else {}
-    versions = catalogue.versions(session, found.id)
+    versions = _versions(session, found, now=now)
     source = people.unit(session, found.source_unit_id)
     return {
         "dataset": found,
@@ -88,6 +88,15 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
         **_rows(view, files),
         **_cited(found, source, versions, files.get("parquet"), view, whole=_open_whole(columns, view), now=now),
     }
+
+
+def _versions(session: Session, found: Dataset, *, now: datetime) -> list[DatasetVersion]:
+    """Return what may be known of a dataset's versions, the one in use first and then the newest first."""
+    public = catalogue.public_versions(session, found.id)
+    if not public:
+        return list(catalogue.versions(session, found.id)[:1])  # a draft, seen by those who may
+    latest = catalogue.latest_or_none(session, found.id, now=now)
+    return sorted(public, key=lambda one: one is not latest)
 
 
 def _dictionary(

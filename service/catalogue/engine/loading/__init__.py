@@ -10,6 +10,7 @@ from pathlib import Path
 
 from service.catalogue.engine.loading.matching import matched
 from service.catalogue.engine.loading.shapes import (
+    CLASSES,
     REASONS,
     STRICT,
     UNKNOWN,
@@ -28,8 +29,8 @@ from service.catalogue.engine.loading.shapes import (
 from service.catalogue.engine.loading.worker import Fault, Hear, Worker
 
 __all__ = [
-    "REASONS", "STRICT", "SUFFIXES", "Fault", "Inspected", "Limits", "Loaded", "Progress", "Reading", "Refused",
-    "Report", "Tolerance", "UNKNOWN", "Wanted", "Worker", "inspect", "load",
+    "CLASSES", "REASONS", "STRICT", "SUFFIXES", "Fault", "Inspected", "Limits", "Loaded", "Progress", "Reading",
+    "Refused", "Report", "Tolerance", "UNKNOWN", "Wanted", "Worker", "inspect", "load",
 ]  # fmt: skip
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".json", ".jsonl", ".ndjson", ".parquet", ".zip")
 

@@ -112,6 +112,8 @@ def unfit(message: str, *, demanding: bool = False, **blanks: Any) -> Unfit:
     return Unfit(Told("", message, blanks), demanding=demanding)
 
 
+ROW_REFUSED = N_("第 %(row)s 行：%(why)s")
+VALUE_REFUSED = N_("第 %(row)s 行 %(column)s：%(why)s（%(length)s 个字符：%(kinds)s）")
 # Why a value or a row was refused.
 REASONS = {
     "type": N_("与字段类型不符"),
@@ -120,6 +122,18 @@ REASONS = {
     "fields": N_("字段数与表头不符"),
     "unknown": N_("含有说明之外的字段"),
     "characters": N_("含有无法存储的字符"),
+}
+
+
+# The classes of characters that a masked value is told by.
+CLASSES = {
+    "han": N_("汉字"),
+    "letter": N_("字母"),
+    "digit": N_("数字"),
+    "space": N_("空格"),
+    "sign": N_("符号"),
+    "control": N_("控制字符"),
+    "other": N_("其他字符"),
 }
 
 
@@ -137,6 +151,14 @@ class Refused:
     why: str
     length: int | None = None
     classes: tuple[str, ...] = ()
+
+    def said(self) -> str:
+        """Return the line in the reader's language: where, why, and what kind of value it was."""
+        why = gettext(REASONS[self.why])
+        if not self.column:
+            return gettext(ROW_REFUSED, row=self.row, why=why)
+        kinds = " ".join(gettext(CLASSES[kind]) for kind in self.classes)
+        return gettext(VALUE_REFUSED, row=self.row, column=self.column, why=why, length=self.length, kinds=kinds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """Entering data into the catalogue and publishing it.  Each changes one dataset and tells the log."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -11,61 +10,58 @@ from service.base.db import Session
 from service.base.errors import Invalid, NotFound
 from service.base.i18n import N_, gettext
 from service.catalogue import rules, store
+from service.catalogue.actions import versions
+from service.catalogue.actions.versions import StoredData
 from service.catalogue.engine import words
 from service.catalogue.forms import Manifest
 from service.catalogue.rules import DatasetState, Fault, GradeLowered, NotPublishable
-from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
+from service.catalogue.tables import Dataset, DatasetColumn
 from service.people import store as people
 from service.policy.rules.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, slots=True)
-class StoredData:
-    """Data that lies in the blob store already; its rows are typed as the manifest says."""
-
-    blob_key: str
-    sha256: str
-    rows: int
-    bytes: int
-    period_from: date | None
-    period_to: date | None
-
-
 def import_dataset(
-    session: Session, manifest: Manifest, data: StoredData, *, vocabulary: Vocabulary, by: str, now: datetime
-) -> Dataset:
+    session: Session, manifest: Manifest, data: StoredData, *, vocabulary: Vocabulary, by: str, now: datetime,
+    append: bool = False,
+) -> Dataset:  # fmt: skip
     """Enter a dataset as a draft, or load a new version of one; the same manifest and data again change nothing.
 
-    A published dataset whose entry or data changes is a draft again: it is screened anew before the public sees it;
-    grants keep the version that they were judged for.  Raises Invalid for unknown words, units and origins,
-    GradeLowered for a grade or classification below the one on record.
+    New data under an unchanged entry is a version that waits to be published; nothing that the public has is touched.
+    A published dataset whose entry changes is a draft again: it is screened anew before the public sees it; grants keep
+    the version that they were judged for.  Raises Invalid for unknown words, units and origins, GradeLowered for a
+    grade or classification below the one on record, NotAppendable.
     """
     _demand_known(session, manifest, vocabulary)
     columns = _columns(manifest)
-    found = store.find(session, manifest.id)
+    found, values = store.find(session, manifest.id), _values(manifest)
     if found is None:
-        found = Dataset(id=manifest.id, created_at=now, updated_at=now, **_values(manifest, data))
+        records = data.rows if manifest.records is None else manifest.records
+        found = Dataset(id=manifest.id, created_at=now, updated_at=now, records=records, **values)
         session.add(found)
         session.flush()
-    elif _unchanged(session, found, manifest, columns, data):
-        return found
-    else:
+        _enter_as_draft(session, found, columns, by=by, now=now)
+    elif not _same_entry(session, found, manifest, values, columns):
         _refuse_lowering(session, found, manifest, columns)
-        store.move(session, found, now=now, state=DatasetState.DRAFT.value, **_values(manifest, data))
+        store.move(session, found, now=now, state=DatasetState.DRAFT.value, **values)
         store.leave(session, found.id)
+        _enter_as_draft(session, found, columns, by=by, now=now)
+    renamed = {column.name: column.renamed_from for column in manifest.columns if column.renamed_from}
+    versions.add_version(session, found.id, [data], append=append, renamed=renamed, by=by, now=now)
+    return found
+
+
+def _enter_as_draft(session: Session, found: Dataset, columns: list[DatasetColumn], *, by: str, now: datetime) -> None:
     store.replace_columns(session, found.id, columns)
-    number = _add_version(session, found.id, data, now=now)
-    facts = {"number": number, "sha256": data.sha256, "rows": data.rows, "level": found.level}
+    facts = {"level": found.level, "columns": len(columns)}
     subject = f"dataset:{found.id}"
     record(session, subject=subject, version=found.version, kind="dataset:import", by=by, now=now, facts=facts)
-    return found
 
 
 def demand_publishable(session: Session, dataset_id: str) -> Dataset:
     """Return the dataset when its entry may be published; NotPublishable with every reason at once when not."""
     found = store.dataset(session, dataset_id)
     errors = told(rules.faults(store.entry(found, store.columns(session, dataset_id))))
-    if store.latest_or_none(session, dataset_id) is None:
+    if store.newest_or_none(session, dataset_id) is None:
         errors.append({"field": "data", "message": gettext(NO_DATA)})
     if errors:
         raise NotPublishable(errors=errors)
@@ -73,19 +69,23 @@ def demand_publishable(session: Session, dataset_id: str) -> Dataset:
 
 
 def mark_published(
-    session: Session, dataset_id: str, *, by: str, now: datetime, tally: Mapping[str, int] | None = None
-) -> Dataset:
-    """Show a dataset to the public and let it be found; one that is published already stays as it is.
+    session: Session, dataset_id: str, *, by: str, now: datetime, number: int | None = None,
+    tally: Mapping[str, int] | None = None,
+) -> Dataset:  # fmt: skip
+    """Show a dataset to the public with one of its versions (None: the newest) and let it be found.
 
-    `tally` says how many of its columns have each outcome; whoever screens knows.  Raises NotPublishable with every
-    reason.  The screening and the public view come before this (screening.jobs).
+    A dataset that is shown already stays as it is but for that version.  `tally` says how many of its columns have each
+    outcome; whoever screens knows.  Raises NotPublishable with every reason, and what publish_version raises.  The
+    screening and the public view come before this (screening.jobs).
     """
     found = demand_publishable(session, dataset_id)
+    shown = store.newest(session, dataset_id).number if number is None else number
+    versions.publish_version(session, dataset_id, shown, by=by, now=now)
     if found.state == DatasetState.PUBLISHED:
         return found
     store.move(session, found, now=now, state=DatasetState.PUBLISHED.value, published_at=now)
     _enter(session, found, tally)
-    facts = {"number": store.latest(session, dataset_id).number, "openness": found.openness, "level": found.level}
+    facts = {"number": shown, "openness": found.openness, "level": found.level}
     subject = f"dataset:{dataset_id}"
     record(session, subject=subject, version=found.version, kind="dataset:publish", by=by, now=now, facts=facts)
     return found
@@ -138,30 +138,14 @@ def _refuse_lowering(session: Session, found: Dataset, manifest: Manifest, colum
         raise GradeLowered(errors=told(faults))
 
 
-def _unchanged(
-    session: Session, found: Dataset, manifest: Manifest, columns: list[DatasetColumn], data: StoredData
+def _same_entry(
+    session: Session, found: Dataset, manifest: Manifest, values: Mapping[str, Any], columns: list[DatasetColumn]
 ) -> bool:
-    newest = store.latest_or_none(session, found.id)
-    same_data = newest is not None and newest.sha256 == data.sha256
-    same_entry = all(getattr(found, name) == value for name, value in _values(manifest, data).items())
+    """Whether a manifest says what is on record; how many records there are is the data's to say unless it says so."""
+    same = all(getattr(found, name) == value for name, value in values.items())
+    counted = manifest.records is None or manifest.records == found.records
     before = [column.model_dump() for column in store.columns(session, found.id)]
-    return same_data and same_entry and before == [column.model_dump() for column in columns]
-
-
-def _add_version(session: Session, dataset_id: str, data: StoredData, *, now: datetime) -> int:
-    """Add the data as the next version unless it is the newest version's; return the newest number."""
-    newest = store.latest_or_none(session, dataset_id)
-    if newest is not None and newest.sha256 == data.sha256:
-        return newest.number
-    number = newest.number + 1 if newest else 1
-    session.add(
-        DatasetVersion(
-            dataset_id=dataset_id, number=number, blob_key=data.blob_key, sha256=data.sha256, rows=data.rows,
-            bytes=data.bytes, created_at=now, period_from=data.period_from, period_to=data.period_to,
-        )
-    )  # fmt: skip
-    session.flush()
-    return number
+    return same and counted and before == [column.model_dump() for column in columns]
 
 
 def _columns(manifest: Manifest) -> list[DatasetColumn]:
@@ -175,8 +159,8 @@ def _columns(manifest: Manifest) -> list[DatasetColumn]:
     ]  # fmt: skip
 
 
-def _values(manifest: Manifest, data: StoredData) -> dict[str, Any]:
-    """Return the manifest as values of the dataset's row; a row is a record unless the manifest counts otherwise."""
+def _values(manifest: Manifest) -> dict[str, Any]:
+    """Return the manifest as values of the dataset's row, all but the number of its records."""
     basis = manifest.basis
     plain = (
         "data_domain", "key_domain", "update_cycle", "level", "tags", "subjects", "record_unit", "spatial_m",
@@ -191,7 +175,6 @@ def _values(manifest: Manifest, data: StoredData) -> dict[str, Any]:
         **{name: getattr(manifest, name) for name in plain},
         **{f"{name}_zh": text.zh if text else "" for name, text in texts.items()},
         **{f"{name}_en": text.en if text else "" for name, text in texts.items()},
-        "records": data.rows if manifest.records is None else manifest.records,
         "openness": manifest.openness.value,
         "source_unit_id": manifest.source_unit,
         "licence": manifest.licence.name,
