@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from service.audit import jobs as audit
 from service.base import clock, db, leases, log
 from service.base.settings import Settings
+from service.data import jobs as data
 from service.grants import jobs as grants
 from service.notices import jobs as notices
 from service.oauth import jobs as oauth
@@ -49,6 +50,8 @@ JOBS: tuple[Job, ...] = (
     Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
     Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
     Job("grants-suspensions", 60, lambda _settings: grants.flag_unconfirmed_suspensions()),
+    Job("usage-settle", 60, lambda _settings: data.settle_lapsed()),
+    Job("usage-watch", 300, lambda _settings: data.watch_usage()),
     Job("refusals-forget", 3_600, lambda _settings: oauth.forget_refusals()),
     Job("sessions-forget", 3_600, lambda _settings: people.forget_sessions()),
 )

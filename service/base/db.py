@@ -188,6 +188,27 @@ def _counting(table: type[SQLModel], count: str, dialect: str) -> Insert:
     return on_sqlite.on_conflict_do_update(index_elements=list(found.primary_key), set_=more)
 
 
+def add_to_sums(
+    session: Session, table: type[SQLModel], sums: tuple[str, ...], rows: list[Mapping[str, object]], *,
+    latest: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """Add each row's numbers in the columns `sums` to the row of the same primary key; make the row where none is.
+
+    The columns `latest` take the new row's value.
+    """
+    if rows:
+        session.execute(_summing(table, sums, latest, session.get_bind().dialect.name), rows)
+
+
+@cache
+def _summing(table: type[SQLModel], sums: tuple[str, ...], latest: tuple[str, ...], dialect: str) -> Insert:
+    found = table.metadata.tables[str(table.__tablename__)]
+    insertion = insert_on_postgresql(found) if dialect == "postgresql" else insert_on_sqlite(found)
+    more = {name: found.c[name] + insertion.excluded[name] for name in sums}
+    new = {name: insertion.excluded[name] for name in latest}
+    return insertion.on_conflict_do_update(index_elements=list(found.primary_key), set_=more | new)
+
+
 def insert_many(session: Session, table: type[SQLModel], rows: list[Mapping[str, object]]) -> None:
     """Insert rows without making objects of them."""
     if rows:

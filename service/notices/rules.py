@@ -72,11 +72,24 @@ KINDS: dict[str, Kind] = {
     "suspension-unconfirmed": Kind(
         N_("一项暂停逾期未确认（期限 %(due)s）：%(dataset)s。须确认或恢复；系统不会自行决定。"), "/grants/%(grant)s"
     ),
+    "recall-filed": Kind(N_("有一项数据行召回待第二人确认：%(dataset)s。"), "/recalls/%(id)s"),
+    "recall-done": Kind(N_("已召回 %(removed)s 行，所有版本中都已移除：%(dataset)s。"), "/recalls/%(id)s"),
+    "rows-recalled": Kind(
+        N_("部分数据行已依法召回：%(dataset)s，第 %(version)s 版。%(at)s 以前取走的须全部删除、重新取一次，并在页面上回复。"),
+        "/recalls/%(id)s",
+    ),
     "view-quarantined": Kind(
         N_("一份数据文件未能放行，须核查：%(dataset)s，版本 %(version)s，原因代码 %(reasons)s。"), "/datasets/%(id)s"
     ),
     "view-failed": Kind(
         N_("一份数据文件多次生成失败：%(dataset)s，版本 %(version)s，故障 %(fault)s。"), "/datasets/%(id)s"
+    ),
+    "usage-volume": Kind(
+        N_("%(day)s 的取数量明显高于平时：%(dataset)s，%(what)s 为 %(today)s，前 14 天的中位数为 %(usual)s。请核查。"),
+        "/datasets/%(id)s/usage",
+    ),
+    "usage-network": Kind(
+        N_("取数系统“%(system)s”从没用过的网络 %(network)s 取数：%(dataset)s。请核查。"), "/datasets/%(id)s/usage"
     ),
 }
 

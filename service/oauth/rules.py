@@ -62,6 +62,7 @@ class GrantMissing(Refusal):
     detail = N_("此系统没有该数据集的数据使用授权。申请入口：%(apply)s")
 
 
+UNIT_WITHOUT = N_("本单位没有该数据集的数据使用授权。申请入口：%(apply)s")
 RENEW = N_("此令牌不含该数据使用授权，请用系统凭据重新换取令牌。")
 
 

@@ -1,11 +1,11 @@
-"""Pages, cursors and byte ranges of the data plane."""
+"""Pages and cursors of the data plane."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.data import rules
-from service.data.rules import BadParameter, ByteRange, ColumnNotGranted, CursorExpired, Page, UnknownColumn
+from service.data.rules import BadParameter, ColumnNotGranted, CursorExpired, Page, UnknownColumn
 
 GRANTED = ("lot_id", "entry_time")
 KNOWN = ("plate", *GRANTED)
@@ -61,37 +61,3 @@ def test_a_cursor_opens_for_its_own_binding_only(start, columns):
 def test_a_made_up_cursor_never_opens(cursor):
     with pytest.raises(CursorExpired):
         rules.open_cursor(cursor, "view|grant.1", KEY)
-
-
-@pytest.mark.parametrize(
-    ("header", "expected"),
-    [
-        (None, None),
-        ("bytes=0-9", ByteRange(0, 10)),
-        ("bytes=90-", ByteRange(90, 100)),
-        ("bytes=90-500", ByteRange(90, 100)),
-        ("bytes=-10", ByteRange(90, 100)),
-        ("bytes=-500", ByteRange(0, 100)),
-        ("bytes=-", None),
-        ("bytes=9-1", None),
-        ("bytes=0-1,5-6", None),
-        ("rows=0-9", None),
-    ],
-)
-def test_single_ranges_are_served_and_others_get_the_whole_file(header, expected):
-    assert rules.byte_range(header, 100) == expected
-
-
-@pytest.mark.parametrize("header", ["bytes=100-", "bytes=200-300", "bytes=-0"])
-def test_a_range_outside_the_file_is_an_error(header):
-    with pytest.raises(ValueError, match="outside"):
-        rules.byte_range(header, 100)
-
-
-@given(st.text(), st.integers(1, 1000))
-def test_whatever_the_header_a_range_stays_inside_the_file(header, size):
-    try:
-        part = rules.byte_range(header, size)
-    except ValueError:
-        return
-    assert part is None or 0 <= part.start < part.end <= size

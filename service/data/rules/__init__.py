@@ -1,12 +1,14 @@
 """Pure rules of the data plane."""
 
 from service.data.rules.advice import ADVICE, OTHERWISE, TOKEN_TITLES
-from service.data.rules.files import FILES, ByteRange, byte_range
+from service.data.rules.files import FILES, FORMATS, ByteRange, Format, byte_ranges, format_of
 from service.data.rules.refusals import (
     BadParameter,
     ColumnNotGranted,
     CursorExpired,
+    PreconditionFailed,
     RangeOutside,
+    TooManyRanges,
     UnknownColumn,
     ViewMissing,
 )
@@ -22,7 +24,8 @@ from service.data.rules.rows import (
 )
 
 __all__ = [
-    "ADVICE", "DEFAULT_LIMIT", "FILES", "MAX_LIMIT", "OTHERWISE", "SELECT_CHANGED", "TOKEN_TITLES", "BadParameter",
-    "ByteRange", "ColumnNotGranted", "CursorExpired", "Page", "RangeOutside", "UnknownColumn", "ViewMissing",
-    "byte_range", "limit_of", "open_cursor", "seal_cursor", "selected",
+    "ADVICE", "DEFAULT_LIMIT", "FILES", "FORMATS", "MAX_LIMIT", "OTHERWISE", "SELECT_CHANGED", "TOKEN_TITLES",
+    "BadParameter", "ByteRange", "ColumnNotGranted", "CursorExpired", "Format", "Page",
+    "PreconditionFailed", "RangeOutside", "TooManyRanges", "UnknownColumn", "ViewMissing",
+    "byte_ranges", "format_of", "limit_of", "open_cursor", "seal_cursor", "selected",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """The grants that a reader may see, and the page of each."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import request
@@ -11,7 +11,7 @@ from service.applications import store as applications
 from service.applications.tables import Application
 from service.base import clock, db, http
 from service.base.access import FIRM, READERS, caller, requires
-from service.base.beijing import day_of, end_of_day, last_day
+from service.base.beijing import day_of, last_day
 from service.base.db import Session
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
@@ -157,9 +157,9 @@ def _usage(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _since(now: datetime) -> datetime:
-    """Return the beginning of the first of the last DAYS Beijing days, today included."""
-    return end_of_day(day_of(now) - timedelta(days=DAYS))
+def _since(now: datetime) -> date:
+    """Return the first of the last DAYS Beijing days, today included."""
+    return day_of(now) - timedelta(days=DAYS - 1)
 
 
 def _systems(session: Session, one: Granted, systems: Sequence[Client]) -> list[dict[str, Any]]:
