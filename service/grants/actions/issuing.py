@@ -47,22 +47,26 @@ def issue(session: Session, wanted: NewGrant, *, by: str, now: datetime) -> Gran
     """Issue a grant and return it.
 
     Raises Duplicate when the application has won this dataset already, NotEnforceable when a way out or a transform is
-    not built, ValueError (BadRecipe) when the grant could not be turned into a view: such a grant must not come into
-    being.
+    not built, BadTransform (a ValueError) when the grant could not be turned into a view: such a grant must not come
+    into being.
     """
     begin = wanted.starts_at or now
     _demand_issuable(wanted, begin, now)
     if store.of_application(session, wanted.application_id, wanted.dataset_id):
         raise Duplicate()
-    recipe = recipe_for(session, wanted.dataset_id, wanted.dataset_version, wanted.columns, wanted.row_filter)
     grant_id = new_id(now)
+    namespace = wanted.namespace or grant_id
+    recipe = recipe_for(
+        session, wanted.dataset_id, wanted.dataset_version, wanted.columns, wanted.row_filter, steps=wanted.transforms,
+        namespace=namespace,
+    )  # fmt: skip
     grant = Grant(
         id=grant_id, unit_id=wanted.unit_id, dataset_id=wanted.dataset_id, application_id=wanted.application_id,
         columns=list(wanted.columns), semantics=dict(zip(recipe.columns, recipe.semantics, strict=True)),
         row_filter=dict(wanted.row_filter), transforms=[dict(step) for step in wanted.transforms],
         delivery=list(wanted.delivery), purpose=wanted.purpose, starts_at=begin, ends_at=wanted.ends_at,
         dataset_version=wanted.dataset_version, follows=wanted.follows, quota=dict(wanted.quota),
-        namespace=wanted.namespace or grant_id, rests_on=dict(wanted.rests_on), created_at=now,
+        namespace=namespace, rests_on=dict(wanted.rests_on), created_at=now,
     )  # fmt: skip
     session.add(grant)
     screening_id = str(wanted.rests_on["screening"])
@@ -101,14 +105,18 @@ def recipe_of(session: Session, grant: Grant, number: int | None = None) -> Reci
     make worse values fit for a grant that was won before.
     """
     version = grant.dataset_version if number is None else number
-    found = recipe_for(session, grant.dataset_id, version, grant.columns, grant.row_filter)
+    found = recipe_for(
+        session, grant.dataset_id, version, grant.columns, grant.row_filter, steps=grant.transforms,
+        namespace=grant.namespace,
+    )  # fmt: skip
     return replace(found, semantics=tuple(grant.semantics.get(name) for name in found.columns))
 
 
 def recipe_for(
-    session: Session, dataset_id: str, version: int, columns: Sequence[str], row_filter: Mapping[str, Any]
-) -> Recipe:
-    """Return the recipe for columns and rows of a version; BadRecipe when it has no such.
+    session: Session, dataset_id: str, version: int, columns: Sequence[str], row_filter: Mapping[str, Any], *,
+    steps: Sequence[Mapping[str, Any]] = (), namespace: str = "",
+) -> Recipe:  # fmt: skip
+    """Return the recipe for columns and rows of a version; BadTransform when it has no such, or steps do not fit.
 
     Types are those of the version.  What a column means is what the entry says today, which is what was judged.
     """
@@ -118,5 +126,5 @@ def recipe_for(
     known = [rules.Described(row["name"], row["type"], meant.get(row["name"], row["semantic"])) for row in schema]
     return rules.recipe(
         dataset_id=dataset_id, dataset_version=version, described=known, columns=columns, row_filter=row_filter,
-        time_column=dataset.time_column, area_column=dataset.area_column,
+        time_column=dataset.time_column, area_column=dataset.area_column, steps=steps, namespace=namespace,
     )  # fmt: skip

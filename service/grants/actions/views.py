@@ -81,8 +81,13 @@ def claim_public_view(
 
 
 def cuts_of(claimed: Claimed) -> list[tuple[tuple[Source, ...], str]]:
-    """Return the parts that a view is to have: what each is cut from, and what the cut is called."""
-    return [((source,), claimed.recipe.cut(source.part_id)) for source in claimed.sources]
+    """Return the parts that a view is to have: what each is cut from, and what the cut is called.
+
+    A view that looks at all rows at once has one part, cut from all.
+    """
+    if claimed.recipe.over_all:
+        return [(claimed.sources, claimed.recipe.cut([source.part_id for source in claimed.sources]))]
+    return [((source,), claimed.recipe.cut([source.part_id])) for source in claimed.sources]
 
 
 def keep_part(session: Session, claimed: Claimed, part: ViewPart, *, rows: int, now: datetime) -> bool:
@@ -96,7 +101,8 @@ def keep_part(session: Session, claimed: Claimed, part: ViewPart, *, rows: int, 
 
 def settle_ready(session: Session, claimed: Claimed, files: Mapping[Format, BuiltFile], *, now: datetime) -> bool:
     """Release a measured view whose files are in the store; False when the claim was lost to another worker."""
-    names = zip(claimed.recipe.columns, claimed.recipe.types, strict=True)
+    promise = claimed.recipe.promise
+    names = zip(promise.columns, promise.types, strict=True)
     settled = store.settle_view(
         session, claimed.view_id, claimed_at=claimed.claimed_at, state=ViewState.READY.value, built_at=now,
         rows=files[Format.PARQUET].rows, columns=[{"name": name, "type": kind} for name, kind in names],
@@ -148,7 +154,7 @@ def note_failed_build(session: Session, claimed: Claimed, fault: str, *, now: da
 
 def _claim(session: Session, recipe: Recipe, *, subject: str, grant: Grant | None, now: datetime) -> Claimed | None:
     sources = _sources(session, recipe)
-    values = _values(recipe, subject, grant, len(sources), now=now)
+    values = _values(recipe, subject, grant, 1 if recipe.over_all else len(sources), now=now)
     # Publishing is a person's act after a screening of its own: it looks at a quarantined view again.
     again = (ViewState.COLLECTED,) if grant else (ViewState.COLLECTED, ViewState.QUARANTINED)
     row = store.claim_view(session, values, retake_before=now - rules.RETAKE_AFTER, again=again)

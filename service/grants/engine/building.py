@@ -10,8 +10,10 @@ from pathlib import Path
 
 from service.grants.engine.compiling import compiled
 from service.grants.engine.opening import literal, number, opened, sha256
+from service.grants.engine.treating import Keys
 from service.grants.rules import Recipe
 
+NO_KEYS = Keys()
 ROW_GROUP = 65_536
 ZSTD = f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
 
@@ -27,14 +29,14 @@ class BuiltFile:
     rows: int
 
 
-def cut_part(sources: Sequence[Path], recipe: Recipe, folder: Path) -> BuiltFile:
+def cut_part(sources: Sequence[Path], recipe: Recipe, folder: Path, keys: Keys = NO_KEYS) -> BuiltFile:
     """Make what a recipe keeps of one part of a version, or of all at once, as a Parquet file in `folder`.
 
     The same rows give the same bytes.  Nothing of it may go out before `measure_part` finds nothing wrong with it.
     """
     target = folder / "part.parquet"
     with opened(folder, *sources) as connection:
-        select, values = compiled(connection, sources, recipe)
+        select, values = compiled(connection, sources, recipe, keys)
         connection.execute(f"CREATE TEMP TABLE released AS {select}", values)
         rows = number(connection, "SELECT count(*) FROM released")
         connection.execute(f"COPY (FROM released) TO {literal(target)} {ZSTD}")

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.grants.engine.opening import identifier
+from service.grants.engine.treating import ROW_KEY, Bound, Keys, aggregated, expression, row_key, suppressed
 from service.grants.rules import BadRecipe, Recipe
+from service.grants.rules.transforms import Aggregate, OfRows, Suppress
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,28 +30,51 @@ TARGETS = {
 READ = "read_parquet($source, hive_partitioning = false, filename = false, union_by_name = false)"
 
 
-def compiled(connection: "DuckDBPyConnection", sources: Sequence[Path], recipe: Recipe) -> tuple[str, dict[str, Any]]:
-    """Return the query of a recipe over parts of a version, and its bound values.
+def compiled(
+    connection: "DuckDBPyConnection", sources: Sequence[Path], recipe: Recipe, keys: Keys
+) -> tuple[str, dict[str, Any]]:
+    """Return the one query of a recipe over parts of a version, and its bound values.
 
     Rows are ordered by the view's own columns only: in the source's order two views of one table could be joined row by
     row.  BadRecipe when the parts do not have what the recipe names.
     """
-    values: dict[str, Any] = {"source": [str(path) for path in sources]}
-    described = connection.execute(f"DESCRIBE SELECT * FROM {READ}", values).fetchall()
+    bound = Bound({"source": [str(path) for path in sources]})
+    described = connection.execute(f"DESCRIBE SELECT * FROM {READ}", bound.values).fetchall()
     physical = {str(row[0]): str(row[1]) for row in described}
     if missing := [name for name in recipe.columns if name not in physical]:
         raise BadRecipe(f"the stored version has no column {', '.join(missing)}")
-    chosen = [_expression(name, kind, physical[name]) for name, kind in zip(recipe.columns, recipe.types, strict=True)]
-    conditions = [*_period(recipe, physical, values), *_areas(recipe, physical, values)]
+    values = [_typed(name, kind, physical[name]) for name, kind in zip(recipe.columns, recipe.types, strict=True)]
+    conditions = [*_period(recipe, physical, bound.values), *_areas(recipe, physical, bound.values)]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(chosen)} FROM {READ}{where} ORDER BY ALL", values
+    chosen = ", ".join(_chosen(recipe, values, bound, keys))
+    return f"{_rows(recipe, f'SELECT {chosen} FROM {READ}{where}', bound)} ORDER BY ALL", bound.values
 
 
-def _expression(name: str, declared: str, physical: str) -> str:
+def _chosen(recipe: Recipe, values: list[str], bound: Bound, keys: Keys) -> Iterator[str]:
+    """Yield one expression for each granted column, as it comes out, and the rows' key where cells are made noisy."""
+    steps = {step.column: step for step in recipe.transforms if not isinstance(step, OfRows)}
+    for name, kind, value in zip(recipe.columns, recipe.types, values, strict=True):
+        step = steps.get(name)
+        yield f"{expression(value, step, kind, bound, keys) if step else value} AS {identifier(name)}"
+    if any(isinstance(step, Aggregate) for step in recipe.transforms):
+        yield f"{row_key(values, bound, keys)} AS {identifier(ROW_KEY)}"
+
+
+def _rows(recipe: Recipe, select: str, bound: Bound) -> str:
+    """Return the query with groups that are too small left out, or with cells in the place of rows."""
+    for step in recipe.transforms:
+        if isinstance(step, Suppress):
+            select = suppressed(select, step, bound)
+        elif isinstance(step, Aggregate):
+            select = aggregated(select, step, [name for name in recipe.columns if name in step.by], bound)
+    return select
+
+
+def _typed(name: str, declared: str, physical: str) -> str:
     quoted = identifier(name)
     if re.fullmatch(FAMILIES[declared], physical):
         return quoted
-    return f"CAST({quoted} AS {TARGETS[declared]}) AS {quoted}"
+    return f"CAST({quoted} AS {TARGETS[declared]})"
 
 
 def _period(recipe: Recipe, physical: dict[str, str], values: dict[str, Any]) -> Iterator[str]:

@@ -1,13 +1,15 @@
 """Reading the bytes of a view again before any of them goes out: what is worse than the recipe promises?"""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.grants import rules
 from service.grants.engine.building import BuiltFile
-from service.grants.engine.opening import identifier, literal, number, opened
+from service.grants.engine.opening import identifier, literal, number, opened, parquet
 from service.grants.rules import Format, Promise, Recipe
+from service.grants.rules.transforms import Token
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,13 +20,13 @@ MANY = 10_000  # distinct suspicious values of a column that are looked at one b
 def measure_part(part: BuiltFile, recipe: Recipe) -> list[str]:
     """Return what is worse than the recipe promises, one reason each; empty when nothing is.
 
-    A reason is a code, for some with the column after a colon: columns, rows, order, metadata, hidden-name, plate,
-    identity-number, phone.
+    A reason is a code, for some with the column after a colon: columns, rows, order, metadata, hidden-name, token,
+    plate, identity-number, phone.
     """
     if reasons := _footer_faults(part, recipe.promise, part.rows):
         return reasons
     with opened(part.path.parent, part.path) as connection:
-        reasons += _order_faults(connection, part.path, recipe)
+        reasons += _order_faults(connection, part.path, recipe.promise)
         reasons += _value_faults(connection, f"read_parquet({literal(part.path)})", recipe)
     return reasons
 
@@ -94,9 +96,9 @@ def _csv_rows(connection: "DuckDBPyConnection", csv: Path, promise: Promise) -> 
     return number(connection, f"SELECT count(*) FROM read_csv({literal(csv)}, {reading})")
 
 
-def _order_faults(connection: "DuckDBPyConnection", part: Path, recipe: Recipe) -> list[str]:
+def _order_faults(connection: "DuckDBPyConnection", part: Path, promise: Promise) -> list[str]:
     """Compare each row with the one before it in the file: none may fall, by the view's columns from left to right."""
-    fields = ", ".join(identifier(name) for name in recipe.columns)
+    fields = ", ".join(identifier(name) for name in promise.columns)
     numbered = f"read_parquet({literal(part)}, file_row_number = true)"
     row_number = identifier("file_row_number")
     falling = f"""
@@ -108,9 +110,15 @@ def _order_faults(connection: "DuckDBPyConnection", part: Path, recipe: Recipe) 
 
 
 def _value_faults(connection: "DuckDBPyConnection", view: str, recipe: Recipe) -> list[str]:
-    """Look for plates, identity numbers and phones in columns that were not judged as such."""
+    """Look for plates, identity numbers and phones in columns that were not judged as such; tokens must be tokens."""
     reasons = []
-    for name, kind, semantic in zip(recipe.columns, recipe.types, recipe.semantics, strict=True):
+    meant = dict(zip(recipe.columns, recipe.semantics, strict=True))
+    tokens = {step.column for step in recipe.transforms if isinstance(step, Token)}
+    for name, kind in zip(recipe.promise.columns, recipe.promise.types, strict=True):
+        semantic = meant.get(name)
+        if name in tokens:
+            reasons += [] if _all_tokens(connection, view, name) else [f"token:{name}"]
+            continue
         if kind == "string":
             found = _kinds_in(connection, view, name)
         elif kind == "integer":
@@ -119,6 +127,27 @@ def _value_faults(connection: "DuckDBPyConnection", view: str, recipe: Recipe) -
             continue
         reasons += [f"{one}:{name}" for one in sorted(found) if not rules.judged_as(one, semantic)]
     return reasons
+
+
+def _all_tokens(connection: "DuckDBPyConnection", view: str, name: str) -> bool:
+    column = identifier(name)
+    others = f"SELECT count(*) FROM {view} WHERE NOT regexp_full_match({column}, '[0-9a-f]{{32}}')"
+    return number(connection, others) == 0
+
+
+def measure_groups(parts: Sequence[Path], columns: Sequence[str], k: int) -> int | None:
+    """Return the size of the smallest group of rows that share their values in `columns`, where it is below `k`.
+
+    None when every group reaches it, or there are no rows.
+    """
+    if not columns:
+        return None
+    fields = ", ".join(identifier(name) for name in columns)
+    with opened(parts[0].parent, *parts) as connection:
+        counted = f"SELECT count(*) AS n FROM {parquet(parts)} GROUP BY {fields}"
+        row = connection.execute(f"SELECT min(n) FROM ({counted})").fetchone()
+    smallest = None if row is None or row[0] is None else int(row[0])
+    return smallest if smallest is not None and smallest < k else None
 
 
 def _kinds_in(connection: "DuckDBPyConnection", view: str, name: str) -> set[str]:

@@ -23,6 +23,7 @@ from service.grants.rules.standing import (
     standing,
     windows,
 )
+from service.grants.rules.transforms import BadTransform, Transform
 from service.grants.rules.views import (
     AT_ONCE,
     DELIVERIES,
@@ -41,9 +42,9 @@ from service.grants.rules.views import (
 )
 
 __all__ = [
-    "AT_ONCE", "BadRecipe", "DELIVERIES", "Described", "FileState", "Format", "GrantEnded", "GrantNotStarted",
-    "GrantReturned", "GrantStanding", "GrantSuspended", "NotEnforceable", "Promise", "REMIND_AT", "RETAKE_AFTER",
-    "Recipe", "SEE_ALL", "SUSPECT", "TOLD_AFTER", "VersionState", "ViewBuilding", "ViewHeld", "ViewState",
-    "WrongDelivery", "confirmation_due", "detected", "judged_as", "may_hand_back", "may_oversee", "may_see", "recipe",
-    "refusal", "standing", "unenforceable", "windows",
+    "AT_ONCE", "BadRecipe", "BadTransform", "DELIVERIES", "Described", "FileState", "Format", "GrantEnded",
+    "GrantNotStarted", "GrantReturned", "GrantStanding", "GrantSuspended", "NotEnforceable", "Promise", "REMIND_AT",
+    "RETAKE_AFTER", "Recipe", "SEE_ALL", "SUSPECT", "TOLD_AFTER", "Transform", "VersionState", "ViewBuilding",
+    "ViewHeld", "ViewState", "WrongDelivery", "confirmation_due", "detected", "judged_as", "may_hand_back",
+    "may_oversee", "may_see", "recipe", "refusal", "standing", "unenforceable", "windows",
 ]  # fmt: skip

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
+
+from service.grants.rules import transforms
+from service.grants.rules.transforms import KINDS, BadTransform, Transform
 
 DELIVERIES = frozenset({"download", "api"})  # the ways out that this build has
 RETAKE_AFTER = timedelta(minutes=10)  # a claim on a build that was not heard of for so long is a dead worker's
@@ -49,7 +52,7 @@ class Format(StrEnum):
 AT_ONCE = (Format.PARQUET, Format.CSV)  # made with the view; the others when they are first wanted
 
 
-class BadRecipe(ValueError):
+class BadRecipe(BadTransform):
     """A recipe that cannot be compiled: a column that is not there, a filter without its column."""
 
 
@@ -81,10 +84,26 @@ class Recipe:
     until: date | None = None
     area_column: str | None = None
     areas: tuple[str, ...] = ()
+    transforms: tuple[Transform, ...] = ()
+    namespace: str = ""
 
     @property
     def promise(self) -> Promise:
-        return Promise(self.columns, self.types, self.hidden)
+        """What comes out of the transforms; BadTransform when they do not fit."""
+        shaped = transforms.shape(tuple(zip(self.columns, self.types, strict=True)), self.transforms)
+        names = tuple(name for name, _type in shaped)
+        hidden = (*self.hidden, *(name for name in self.columns if name not in names))
+        return Promise(names, tuple(kind for _name, kind in shaped), hidden)
+
+    @property
+    def keyed(self) -> bool:
+        """Whether a key of ours is needed to make it."""
+        return transforms.keyed(self.transforms)
+
+    @property
+    def over_all(self) -> bool:
+        """Whether it is made of all parts of a version at once."""
+        return transforms.over_all(self.transforms)
 
     def document(self) -> dict[str, Any]:
         """Return the part that decides which bytes come out, as it is stored and digested."""
@@ -99,17 +118,28 @@ class Recipe:
             "area_column": self.area_column if self.areas else None,
             "areas": sorted(self.areas),
             "order": "all",
+            **self._treatment(),
         }
+
+    def _treatment(self) -> dict[str, Any]:
+        if not self.transforms:
+            return {}
+        found: dict[str, Any] = {"transforms": [transforms.document(step) for step in self.transforms]}
+        if self.keyed:
+            found["key"] = transforms.KEY_ID
+        if transforms.own_key(self.transforms):
+            found["namespace"] = self.namespace
+        return found
 
     def digest(self) -> str:
         return _digest(self.document())
 
-    def cut(self, part_id: str) -> str:
-        """Return the name of what is made of one part: the same recipe makes the same of it in every version.
+    def cut(self, part_ids: Sequence[str]) -> str:
+        """Return the name of what is made of parts: the same recipe makes the same of them in every version.
 
-        What the columns were judged as belongs to it, because the part was measured by that.
+        What the columns were judged as belongs to it, because what was made was measured by that.
         """
-        document = self.document() | {"version": None, "part": part_id, "semantics": list(self.semantics)}
+        document = self.document() | {"version": None, "parts": list(part_ids), "semantics": list(self.semantics)}
         return _digest(document)
 
 
@@ -136,8 +166,11 @@ def recipe(
     row_filter: Mapping[str, Any],
     time_column: str | None,
     area_column: str | None,
+    steps: Iterable[Mapping[str, Any]] = (),
+    namespace: str = "",
 ) -> Recipe:
-    """Return the recipe for `columns` of a dataset; BadRecipe when it names what the dataset does not have.
+    """Return the recipe for `columns` of a dataset; BadRecipe when it names what the dataset does not have, or a step
+    that does not fit.
 
     A filter that cannot be applied is an error, never left out: it would open more rows than were granted.
     """
@@ -148,12 +181,15 @@ def recipe(
         raise BadRecipe("a period needs the dataset's time column")
     if areas and area_column not in known:
         raise BadRecipe("areas need the dataset's area column")
-    return Recipe(
+    made = Recipe(
         dataset_id=dataset_id, dataset_version=dataset_version, columns=chosen,
         types=tuple(known[name].type for name in chosen), semantics=tuple(known[name].semantic for name in chosen),
         hidden=tuple(name for name in known if name not in chosen),
         time_column=time_column, since=since, until=until, area_column=area_column, areas=areas,
+        transforms=transforms.read(steps), namespace=namespace,
     )  # fmt: skip
+    assert made.promise.columns  # raises when the steps do not fit
+    return made
 
 
 def _chosen(columns: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
@@ -178,7 +214,7 @@ def _day(value: str | date | None) -> date | None:
     return date.fromisoformat(value) if value else None
 
 
-def unenforceable(delivery: Iterable[str], transforms: Iterable[Mapping[str, Any]]) -> list[str]:
+def unenforceable(delivery: Iterable[str], steps: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return what of a grant this build cannot enforce: ways out and transforms that are not built."""
     ways = [f"delivery={way}" for way in delivery if way not in DELIVERIES]
-    return ways + [f"transform={step.get('kind', '?')}" for step in transforms]
+    return ways + [f"transform={kind}" for kind in (step.get("kind", "?") for step in steps) if kind not in KINDS]
