@@ -1,5 +1,8 @@
 """Reading released views with DuckDB and Arrow: no Flask, no session."""
 
+from service.data.engine.compiling import Part
+from service.data.engine.paging import counted, export, read_page
+from service.data.engine.pool import EngineBroken, warm
 from service.data.engine.rows import rows
 
-__all__ = ["rows"]
+__all__ = ["EngineBroken", "Part", "counted", "export", "read_page", "rows", "warm"]
