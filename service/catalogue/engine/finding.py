@@ -158,9 +158,9 @@ def _searched(session: Session, wish: _Wish) -> Page:
     Titles that hold the words whole are asked for first where they come first: of a common word they are enough.
     """
     plain = wish.sort == "relevance" and not wish.chosen and not wish.sounded
-    whole = store.matching(session, words.as_words(wish.query)) if plain else []
-    if len(whole) > ENOUGH:
-        return _capped(session, wish, whole)
+    whole = store.matching(session, words.as_words(wish.query)) if plain else None
+    if whole and len(whole) > ENOUGH:
+        return _capped(session, wish, whole, whole)
     numbers = store.matching(session, wish.demanded) if wish.demanded else []
     if wish.demanded and len(numbers) <= ENOUGH:
         return _whole(session, wish, numbers)
@@ -180,8 +180,8 @@ def _whole(session: Session, wish: _Wish, numbers: Sequence[int]) -> Page:
     return _given(found, wish, facets)
 
 
-def _capped(session: Session, wish: _Wish, numbers: Sequence[int], whole: Sequence[int] = ()) -> Page:
-    """Answer from as many candidates as are counted; `whole` are those known to hold the words whole."""
+def _capped(session: Session, wish: _Wish, numbers: Sequence[int], whole: Sequence[int] | None) -> Page:
+    """Answer from as many candidates as are counted; `whole` are those that hold the words whole, if that was asked."""
     more = len(numbers) > ENOUGH
     if more and wish.sort == "relevance":
         numbers = _better(session, wish, numbers, whole)
@@ -223,15 +223,16 @@ def _without(session: Session, wish: _Wish, kind: str) -> Counted:
     return _counted(store.entries(session, numbers[:ENOUGH], lean=True), more=len(numbers) > ENOUGH)[kind]
 
 
-def _better(session: Session, wish: _Wish, numbers: Sequence[int], whole: Sequence[int]) -> list[int]:
+def _better(session: Session, wish: _Wish, numbers: Sequence[int], whole: Sequence[int] | None) -> list[int]:
     """Put before many candidates those whose titles hold the words: the exact title, whole words, then the letters."""
     query = wish.query
     alike = [one for one in store.titled(session, words.spelling(query.text)) if _fits(one, wish.chosen)]
     found = dict.fromkeys(one.number for one in alike if query.text in one.title.split("\n"))
+    if whole is None:
+        whole = store.matching(session, wish.limited(words.as_words(query)), limit=ENOUGH)
     found |= dict.fromkeys(whole)
-    for reading in (words.as_words, words.in_title):
-        if len(found) < BEST:
-            found |= dict.fromkeys(store.matching(session, wish.limited(reading(query)), limit=ENOUGH))
+    if len(found) < BEST:
+        found |= dict.fromkeys(store.matching(session, wish.limited(words.in_title(query)), limit=ENOUGH))
     return [*found, *(number for number in numbers if number not in found)]
 
 
