@@ -75,7 +75,9 @@ def store_data(manifest: Manifest, beside: Path, *, way: Way = USUAL, told: Told
             told(loaded)
         key = f"raw/{loaded.sha256}.parquet"
         blobs.put(key, loaded.path)
-    return StoredData(key, loaded.sha256, loaded.rows, loaded.bytes, loaded.period_from, loaded.period_to)
+    return StoredData(
+        key, loaded.sha256, loaded.rows, loaded.bytes, loaded.period_from, loaded.period_to, loaded.report.document()
+    )
 
 
 def _load(source: Path, folder: Path, wanted: Sequence[Wanted], manifest: Manifest, way: Way) -> Loaded:

@@ -441,6 +441,7 @@ def _refused_or_whole(refused, data):
         ("a.csv", "机密★5年\n" + CSV, "机密"),
         ("b.csv", CSV.replace("名称", "名称（内部资料）"), "内部资料"),
         ("c.csv", CSV.replace("三墩", "秘密★"), "秘密"),
+        ("last.csv", CSV + "秘密★,,", "秘密"),
         ("d.xlsx", workbook({"表": [["内部资料 注意保存"], *CELLS]}), "内部资料注意保存"),
         ("e.xlsx", workbook({"绝密": CELLS}), "绝密"),
         ("f.zip", packed({"【秘密】停车.csv": CSV}), "秘密"),

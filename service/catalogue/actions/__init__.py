@@ -46,7 +46,7 @@ def import_dataset(
         store.leave(session, found.id)
         _enter_as_draft(session, found, columns, by=by, now=now)
     renamed = {column.name: column.renamed_from for column in manifest.columns if column.renamed_from}
-    versions.add_version(session, found.id, [data], append=append, renamed=renamed, by=by, now=now)
+    versions.add_version(session, found.id, [data], append=append, renamed=renamed, report=data.report, by=by, now=now)
     return found
 
 

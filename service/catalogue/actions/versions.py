@@ -23,7 +23,10 @@ OTHER_COLUMN = N_("追加的数据须有与前一版本相同的字段和类型�
 
 @dataclass(frozen=True, slots=True)
 class StoredData:
-    """Data that lies in the blob store already; its rows are typed as the manifest says."""
+    """Data that lies in the blob store already; its rows are typed as the manifest says.
+
+    `report` says what was left out when it was read (loading.Report), without a value.
+    """
 
     blob_key: str
     sha256: str
@@ -31,6 +34,7 @@ class StoredData:
     bytes: int
     period_from: date | None
     period_to: date | None
+    report: Mapping[str, Any] | None = None
 
 
 def add_version(

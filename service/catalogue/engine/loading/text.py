@@ -125,9 +125,11 @@ def settled(open_source: Opener, reading: Reading) -> str:
 
 
 def head_of(open_source: Opener, encoding: str) -> str:
-    """Return the beginning of the text, broken bytes replaced."""
+    """Return the beginning of the text, broken bytes replaced; one that is whole ends in an end of line."""
     with open_source() as raw:
-        return codecs.getincrementaldecoder(ENCODINGS[encoding])("replace").decode(raw.read(HEAD))
+        data = raw.read(HEAD)
+    text = codecs.getincrementaldecoder(ENCODINGS[encoding])("replace").decode(data)
+    return text if len(data) == HEAD else text + "\n"
 
 
 def delimiter_of(head: str, headings: Sequence[str] | None = None) -> str:
@@ -158,7 +160,7 @@ def first_records(head: str, delimiter: str) -> list[list[str]]:
                 break
     except csv.Error:
         pass
-    return found[:-1] or found
+    return found if head.endswith(("\n", "\r")) else found[:-1] or found
 
 
 @contextmanager
