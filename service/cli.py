@@ -15,7 +15,7 @@ from service.base.settings import BadSetting, Settings
 from service.catalogue.commands import datasets
 from service.home import jobs as home_jobs
 from service.home import server
-from service.home.commands import backup, reopen, restore
+from service.home.commands import backup, recalls, reopen, restore
 from service.migrations import behind, upgrade
 from service.people.commands import people
 from service.policy.commands import policy
@@ -185,7 +185,7 @@ def _demo_settings(port: int | None) -> Settings:
 policy.add_command(replay)
 policy.add_command(impact)
 datasets.add_command(publish)
-for group in (people, datasets, policy, audit, backup, restore, reopen):
+for group in (people, datasets, policy, audit, backup, restore, recalls, reopen):
     main.add_command(group)
 
 if __name__ == "__main__":

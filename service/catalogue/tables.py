@@ -215,6 +215,48 @@ class DatasetFollower(SQLModel, table=True):
     at: datetime = Field(sa_type=UTCDateTime)
 
 
+class Recall(SQLModel, table=True):
+    """That rows of a dataset are recalled: those whose `column` has one of `values`, which are forgotten once done.
+
+    Filed by one person, confirmed by another, then carried out by a job; `matched` is how many rows were found when it
+    was filed, `removed` how many were taken out.  Due at the end of the working day after it was confirmed.
+    """
+
+    id: str = Field(primary_key=True, max_length=32)
+    dataset_id: str = Field(index=True, max_length=64)
+    reason: str = Field(max_length=24, description="corrected, erased, credit_repaired or complaint")
+    note: str = Field(default="", max_length=500, description="the case it rests on; shown to officers only")
+    column: str = Field(max_length=64)
+    wanted: int = Field(description="how many values")
+    values: list[str] | None = Field(default=None, sa_type=Document)
+    state: str = Field(index=True, max_length=16, description="filed, confirmed, done or refused")
+    filed_by: str = Field(max_length=64)
+    filed_at: datetime = Field(sa_type=UTCDateTime)
+    matched: int | None = None
+    decided_by: str | None = Field(default=None, max_length=64)
+    decided_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    due_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    done_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    removed: int | None = None
+
+
+class RecalledPart(SQLModel, table=True):
+    """What is left of a part that rows were taken out of: its digest, the places of those rows, what took its place.
+
+    `new_part_id` is None when no row was left.  `deleted_at` is when its object was gone from the store.
+    """
+
+    recall_id: str = Field(primary_key=True, max_length=32)
+    part_id: str = Field(primary_key=True, max_length=32)
+    dataset_id: str = Field(index=True, max_length=64)
+    sha256: str = Field(index=True, max_length=64)
+    blob_key: str = Field(max_length=100)
+    places: list[int] = Field(sa_type=Document)
+    numbers: list[int] = Field(sa_type=Document, description="of the versions that held it")
+    new_part_id: str | None = Field(default=None, max_length=32)
+    deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+
+
 class DatasetEntry(SQLModel, table=True):
     """A published dataset as the search sees it: narrow, so that a thousand candidates are read in a few pages.
 

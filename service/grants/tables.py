@@ -126,7 +126,7 @@ class ReleasedView(SQLModel, table=True):
     epoch: int = Field(default=1)
     recipe: dict[str, Any] = Field(sa_type=Document)
     recipe_digest: str = Field(max_length=64)
-    state: str = Field(max_length=16, description="building, ready, quarantined or collected")
+    state: str = Field(max_length=16, description="building, ready, quarantined, collected or recalled")
     claimed_at: datetime = Field(sa_type=UTCDateTime)
     beat_at: datetime = Field(sa_type=UTCDateTime)
     tries: int = Field(default=1)
@@ -187,3 +187,23 @@ class Reminder(SQLModel, table=True):
     grant_id: str = Field(primary_key=True, max_length=32)
     days: int = Field(primary_key=True)
     at: datetime = Field(sa_type=UTCDateTime)
+
+
+class RecallAnswer(SQLModel, table=True):
+    """That the unit of a grant is asked to delete what it fetched of a version before rows were recalled from it.
+
+    Asked (`told_at`) once the view is made anew and differs; `sha256` is the Parquet file's as it was.  `deleted` is
+    False when the unit says that it never fetched it.
+    """
+
+    __tablename__ = "recall_answer"
+
+    recall_id: str = Field(primary_key=True, max_length=32)
+    grant_id: str = Field(primary_key=True, index=True, max_length=32)
+    number: int = Field(primary_key=True, description="of the dataset version")
+    sha256: str = Field(default="", max_length=64)
+    stopped_at: datetime = Field(sa_type=UTCDateTime)
+    told_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    deleted: bool | None = None
+    answered_by: str | None = Field(default=None, max_length=64)
+    answered_at: datetime | None = Field(default=None, sa_type=UTCDateTime)

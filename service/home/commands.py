@@ -1,5 +1,9 @@
-"""`qiantang backup`, `restore` and `reopen`: the service into one file, out of it, and back to its readers."""
+"""`qiantang backup`, `restore` and `reopen`: the service into one file, out of it, and back to its readers.
 
+`qiantang recalls` prints what a restored backup must be freed from again.
+"""
+
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +21,10 @@ from service.base.errors import NotAllowed, Refusal
 from service.base.i18n import N_, gettext
 from service.base.roles import Role
 from service.base.settings import Settings
+from service.catalogue.rules.recalls import Tombstone, tombstone
+from service.catalogue.store import recalls as recall_store
 from service.home import store
+from service.home.jobs import restoring
 from service.migrations import behind, current, load_tables, upgrade
 from service.people import gate
 from service.people import store as people
@@ -31,6 +38,9 @@ OCCUPIED = N_("只能恢复到空的数据库和目录，但这里已有：%(wha
 BAD = N_("这不是完好的备份：%(fault)s")
 BEHIND = N_("数据库结构不是当前版本，请先运行 qiantang migrate")
 OTHER_VERSION = N_("备份来自另一版本（%(revision)s），请用那个版本恢复后再升级")
+UNRECALLED = N_("未给出系统之外保存的召回记录（qiantang recalls 的输出）：备份之后召回的行可能又在其中，重新开放前须补办。")
+RECALLED_AGAIN = N_("已按召回记录再次移除 %(rows)s 行。")
+BAD_RECALLS = N_("%(file)s 第 %(line)s 行不是召回记录")
 CHECKED = N_("已记录核对，还须另一人确认后才会开放。")
 OPENED = N_("数据服务已重新开放。")
 
@@ -52,16 +62,44 @@ def backup(file: Path) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--checkpoint", default=None, help="系统之外保存的检查点 / the newest checkpoint kept outside")
-def restore(file: Path, checkpoint: str | None) -> None:
+@click.option(
+    "--recalls", type=click.Path(path_type=Path, dir_okay=False, exists=True), default=None,
+    help="系统之外保存的召回记录 / the newest list of recalls kept outside",
+)  # fmt: skip
+def restore(file: Path, checkpoint: str | None, recalls: Path | None) -> None:
     """从备份恢复到空的数据库与目录 / Restore FILE into an empty database and HOME; the data plane stays shut."""
     settings = _connect()
     upgrade()
     kept = audit_commands.read_checkpoint(checkpoint) if checkpoint else None
+    gone = _tombstones(recalls) if recalls else []
     manifest, report = restore_backup(file, settings, revision=current(), kept=kept)
     click.echo(gettext(RESTORED, made_at=manifest.made_at, size=report.size))
+    if recalls:
+        click.echo(gettext(RECALLED_AGAIN, rows=restoring.apply_recalls(gone)))
     click.echo(gettext(SHUT))
     if kept is None:
         click.echo(gettext(UNCOMPARED), err=True)
+    if recalls is None:
+        click.echo(gettext(UNRECALLED), err=True)
+
+
+@click.command()
+def recalls() -> None:
+    """输出召回记录，请保存在系统之外 / Print the recalls, one JSON a line; keep them somewhere else."""
+    _connect()
+    with db.reading() as session:
+        for one in recall_store.tombstones(session):
+            click.echo(json.dumps(one.document()))
+
+
+def _tombstones(file: Path) -> list[Tombstone]:
+    found = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(tombstone(json.loads(line)))
+        except ValueError:
+            raise click.ClickException(gettext(BAD_RECALLS, file=file, line=number)) from None
+    return found
 
 
 @click.command()

@@ -78,6 +78,14 @@ KINDS: dict[str, Kind] = {
         N_("部分数据行已依法召回：%(dataset)s，第 %(version)s 版。%(at)s 以前取走的须全部删除、重新取一次，并在页面上回复。"),
         "/recalls/%(id)s",
     ),
+    "version-published": Kind(N_("%(dataset)s 发布了第 %(version)s 版：%(what)s。"), "/datasets/%(id)s#h-versions"),
+    "version-held": Kind(
+        N_("%(dataset)s 发布了第 %(version)s 版，与现用版本不兼容，%(day)s 起成为现用版本，此前两版并行：%(what)s。"),
+        "/datasets/%(id)s#h-versions",
+    ),
+    "version-withdrawn": Kind(
+        N_("%(dataset)s 的第 %(version)s 版已撤下，不再提供。事由：%(cause)s。%(what)s。"), "/datasets/%(id)s#h-versions"
+    ),
     "view-quarantined": Kind(
         N_("一份数据文件未能放行，须核查：%(dataset)s，版本 %(version)s，原因代码 %(reasons)s。"), "/datasets/%(id)s"
     ),
