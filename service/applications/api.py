@@ -106,7 +106,7 @@ def sign(id: str) -> ResponseReturnValue:
     with db.writing() as session:
         now = clock.now(session)
         grant = actions.sign(session, id, seen=form.version, digest=form.digest, by=caller(), now=now)
-    views.build_grant_view(grant.id)
+    views.build_grant_view(grant.id, pepper=http.settings().pepper())
     shown = {"grant": grant.id, "dataset": grant.dataset_id, "columns": grant.columns}
     return http.json_answer({**shown, "ends_at": grant.ends_at.isoformat()}, 201)
 

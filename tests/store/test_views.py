@@ -57,7 +57,7 @@ class Built:
 
 def _built(source, recipe, folder):
     part = engine.cut_part([source], recipe, folder)
-    return Built(part, engine.write_file([part.path], Format.CSV, folder))
+    return Built(part, engine.write_file([part.path], Format.CSV, folder, recipe.promise))
 
 
 def _measured(built, recipe):

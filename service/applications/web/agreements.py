@@ -43,7 +43,7 @@ def sign(id: str) -> ResponseReturnValue:
         with db.reading() as session:
             application = visible(session, id, caller())
             return _agreement(session, application, errors_by_field(as_invalid(refusal)), refusal)
-    views.build_grant_view(grant.id)
+    views.build_grant_view(grant.id, pepper=http.settings().pepper())
     return http.see_other(f"/grants/{grant.id}")
 
 

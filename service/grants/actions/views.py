@@ -1,10 +1,11 @@
 """Claiming, settling and wanting the bytes of released views, and moving grants to what was judged for them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from service.audit import actions as audit
+from service.base import derived
 from service.base.db import Session
 from service.base.errors import NotFound, WrongState
 from service.base.ids import new_id
@@ -13,8 +14,9 @@ from service.catalogue import store as catalogue
 from service.grants import rules, store
 from service.grants.actions.issuing import recipe_for, recipe_of
 from service.grants.actions.parts import SYSTEM, record
-from service.grants.engine import BuiltFile
+from service.grants.engine import BuiltFile, Keys
 from service.grants.rules import FileState, Format, Promise, Recipe, ViewState
+from service.grants.rules.transforms import KEY_ID
 from service.grants.tables import Grant, ReleasedView, ViewFile, ViewPart
 from service.notices import actions as notices
 
@@ -29,13 +31,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A build that this worker holds: what to make, of which parts, and the mark by which it may settle it."""
+    """A build that this worker holds: what to make, of which parts, with which keys, and the mark to settle it by."""
 
     view_id: str
     claimed_at: datetime
     tries: int
     recipe: Recipe
     sources: tuple[Source, ...]
+    keys: Keys = field(default=Keys(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,27 @@ class Wanted:
 # ---- building -------------------------------------------------------------------------------------------------------
 
 
-def claim_grant_view(session: Session, grant_id: str, *, now: datetime, number: int | None = None) -> Claimed | None:
+def claim_grant_view(
+    session: Session, grant_id: str, *, now: datetime, number: int | None = None, pepper: bytes | None = None
+) -> Claimed | None:
     """Take on building the view of a grant on a version (None: the one that it serves).
 
-    None when it is made or another worker is at it.
+    None when it is made, when another worker is at it, or when it needs keys and there is no `pepper` to make them of.
     """
     grant = store.grant(session, grant_id)
     recipe = recipe_of(session, grant, number)
-    return _claim(session, recipe, subject=f"grant:{grant_id}", grant=grant, now=now)
+    if recipe.keyed and pepper is None:
+        return None
+    claimed = _claim(session, recipe, subject=f"grant:{grant_id}", grant=grant, now=now)
+    return replace(claimed, keys=_keys(recipe, pepper)) if claimed and pepper else claimed
+
+
+def _keys(recipe: Recipe, pepper: bytes) -> Keys:
+    """Return the keys that enter a view: one for the grant's namespace, and one for the dataset whoever asks."""
+    return Keys(
+        namespace=derived.key(pepper, "token", KEY_ID, recipe.namespace),
+        cells=derived.key(pepper, "cells", KEY_ID, recipe.dataset_id),
+    )
 
 
 def claim_public_view(

@@ -1,13 +1,14 @@
 """Reading the bytes of a view again before any of them goes out: what is worse than the recipe promises?"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from service.grants import rules
 from service.grants.engine.building import BuiltFile
 from service.grants.engine.opening import identifier, literal, number, opened, parquet
+from service.grants.engine.writing import BOM, FORMULA, harmless
 from service.grants.rules import Format, Promise, Recipe
 from service.grants.rules.transforms import Token
 
@@ -23,7 +24,7 @@ def measure_part(part: BuiltFile, recipe: Recipe) -> list[str]:
     A reason is a code, for some with the column after a colon: columns, rows, order, metadata, hidden-name, token,
     plate, identity-number, phone.
     """
-    if reasons := _footer_faults(part, recipe.promise, part.rows):
+    if reasons := _footer_faults(part.path, recipe.promise, part.rows):
         return reasons
     with opened(part.path.parent, part.path) as connection:
         reasons += _order_faults(connection, part.path, recipe.promise)
@@ -32,13 +33,12 @@ def measure_part(part: BuiltFile, recipe: Recipe) -> list[str]:
 
 
 def measure_file(file: BuiltFile, format: Format, promise: Promise, rows: int) -> list[str]:
-    """Return what of a whole file is not as its parts: columns, rows, metadata, hidden-name, csv-header, csv-rows."""
-    if format is Format.PARQUET:
-        return _footer_faults(file, promise, rows)
-    if _header(file.path) != ",".join(_csv_field(name) for name in promise.columns):
-        return ["csv-header"]
-    with opened(file.path.parent, file.path) as connection:
-        return [] if _csv_rows(connection, file.path, promise) == rows else ["csv-rows"]
+    """Return what of a whole file is not as its parts.
+
+    columns, rows, metadata, hidden-name, csv-header, csv-rows, formula, jsonl-keys, jsonl-rows, arrow-schema,
+    arrow-rows.
+    """
+    return MEASURERS[format](file.path, promise, rows)
 
 
 def footer(path: Path) -> bytes:
@@ -50,10 +50,10 @@ def footer(path: Path) -> bytes:
         return source.read(length)
 
 
-def _footer_faults(file: BuiltFile, promise: Promise, rows: int) -> list[str]:
+def _footer_faults(path: Path, promise: Promise, rows: int) -> list[str]:
     import pyarrow.parquet as pq
 
-    found = pq.read_metadata(file.path)
+    found = pq.read_metadata(path)
     reasons: list[str] = []
     if tuple(found.schema.to_arrow_schema().names) != promise.columns:
         reasons.append("columns")
@@ -61,7 +61,7 @@ def _footer_faults(file: BuiltFile, promise: Promise, rows: int) -> list[str]:
         reasons.append("rows")
     if found.metadata or not str(found.created_by).startswith("DuckDB version"):
         reasons.append("metadata")
-    held = footer(file.path)
+    held = footer(path)
     return reasons + [f"hidden-name:{name}" for name in promise.hidden if _names(held, name)]
 
 
@@ -81,19 +81,83 @@ def _names(held: bytes, name: str) -> bool:
     return bytes(prefix) + text in held
 
 
-def _header(csv: Path) -> str:
-    with csv.open("rb") as source:
-        return source.readline().decode().removesuffix("\r\n")
+# ---- whole files ----------------------------------------------------------------------------------------------------
+
+
+def _csv_faults(path: Path, promise: Promise, rows: int) -> list[str]:
+    return _separated_faults(path, promise.columns, rows)
+
+
+def _separated_faults(path: Path, columns: Sequence[str], rows: int, mark: bytes = b"") -> list[str]:
+    if _header(path) != mark + ",".join(map(_csv_field, columns)).encode() + b"\r\n":
+        return ["csv-header"]
+    with opened(path.parent, path) as connection:
+        return [] if number(connection, f"SELECT count(*) FROM {_cells(path, columns)}") == rows else ["csv-rows"]
+
+
+def _excel_faults(path: Path, promise: Promise, rows: int) -> list[str]:
+    """Besides, no text may begin as a formula does."""
+    columns = [harmless(name) for name in promise.columns]
+    if reasons := _separated_faults(path, columns, rows, BOM):
+        return reasons
+    texts = [identifier(name) for name, kind in zip(columns, promise.types, strict=True) if kind == "string"]
+    with opened(path.parent, path) as connection:
+        computed = " OR ".join(f"regexp_matches({text}, '{FORMULA}')" for text in texts) or "false"
+        found = number(connection, f"SELECT count(*) FROM {_cells(path, columns)} WHERE {computed}")
+    return ["formula"] if found else []
+
+
+def _cells(path: Path, columns: Sequence[str]) -> str:
+    names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
+    return f"read_csv({literal(path)}, header = true, auto_detect = false, columns = {{{names}}})"
+
+
+def _header(path: Path) -> bytes:
+    if path.suffix != ".zst":
+        with path.open("rb") as source:
+            return source.readline()
+    import pyarrow as pa
+
+    with pa.CompressedInputStream(str(path), "zstd") as packed:
+        head: bytes = packed.read(1 << 20)
+    return head[: head.find(b"\n") + 1]
 
 
 def _csv_field(name: str) -> str:
     return identifier(name) if re.search(r'[",\r\n]', name) else name
 
 
-def _csv_rows(connection: "DuckDBPyConnection", csv: Path, promise: Promise) -> int:
-    names = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in promise.columns)
-    reading = f"header = true, auto_detect = false, columns = {{{names}}}"
-    return number(connection, f"SELECT count(*) FROM read_csv({literal(csv)}, {reading})")
+def _jsonl_faults(path: Path, promise: Promise, rows: int) -> list[str]:
+    with opened(path.parent, path) as connection:
+        lines = f"read_ndjson_objects({literal(path)})"
+        keys = connection.execute(f"SELECT DISTINCT json_keys(json) FROM {lines} LIMIT 2").fetchall()
+        count = number(connection, f"SELECT count(*) FROM {lines}")
+    wrong = keys != [(list(promise.columns),)] if rows else bool(keys)
+    return (["jsonl-keys"] if wrong else []) + (["jsonl-rows"] if count != rows else [])
+
+
+def _arrow_faults(path: Path, promise: Promise, rows: int) -> list[str]:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as found:
+        fields = list(found.schema)
+        plain = found.schema.metadata is None and not any(field.metadata for field in fields)
+        decoded = not any(pa.types.is_dictionary(field.type) for field in fields)
+        same = tuple(field.name for field in fields) == promise.columns
+        count = sum(found.get_batch(index).num_rows for index in range(found.num_record_batches))
+    return ([] if plain and decoded and same else ["arrow-schema"]) + ([] if count == rows else ["arrow-rows"])
+
+
+MEASURERS: dict[Format, Callable[[Path, Promise, int], list[str]]] = {
+    Format.PARQUET: _footer_faults,
+    Format.CSV: _csv_faults,
+    Format.EXCEL: _excel_faults,
+    Format.CSV_ZST: _csv_faults,
+    Format.JSONL: _jsonl_faults,
+    Format.ARROW: _arrow_faults,
+}
+
+# ---- parts ----------------------------------------------------------------------------------------------------------
 
 
 def _order_faults(connection: "DuckDBPyConnection", part: Path, promise: Promise) -> list[str]:

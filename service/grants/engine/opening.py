@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from service.grants.engine import watching
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -25,12 +27,15 @@ def opened(folder: Path, *files: Path) -> Iterator["DuckDBPyConnection"]:
         "autoinstall_known_extensions": False, "autoload_known_extensions": False,
     }  # fmt: skip
     with duckdb.connect(":memory:", config=limits) as connection:
+        connection.execute("SET enable_progress_bar = true")
+        connection.execute("SET enable_progress_bar_print = false")
         connection.execute("SET TimeZone = 'Asia/Shanghai'")
         connection.execute(f"SET allowed_directories = [{literal(folder)}]")
         connection.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        yield connection
+        with watching.watched(connection):
+            yield connection
 
 
 def identifier(name: str) -> str:

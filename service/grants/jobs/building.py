@@ -15,7 +15,7 @@ from service.base.errors import Refusal
 from service.grants import actions, engine, rules, store
 from service.grants.actions import Claimed, Source
 from service.grants.engine import BuiltFile
-from service.grants.jobs.keeping import keep, told
+from service.grants.jobs.keeping import Retaken, keep, told
 from service.grants.rules import AT_ONCE, Format, ViewBuilding, ViewHeld, ViewState
 from service.grants.tables import ReleasedView, ViewPart
 
@@ -28,19 +28,18 @@ class Worse(Exception):
         self.reasons = list(reasons)
 
 
-class Retaken(Exception):
-    """Another worker has taken the build over."""
+def build_missing(limit: int = 20, *, pepper: bytes | None = None) -> int:
+    """Build the views that grants are waiting for; return how many were made.  Safe to run twice, late or at once.
 
-
-def build_missing(limit: int = 20) -> int:
-    """Build the views that grants are waiting for; return how many were made.  Safe to run twice, late or at once."""
+    Without `pepper` those that need keys are left for whoever has it.
+    """
     with db.reading() as session:
         now = clock.now(session)
         waiting = store.without_view(session, now=now, retake_before=now - rules.RETAKE_AFTER, limit=limit)
-    return sum(build_grant_view(grant_id, number) for grant_id, number in waiting)
+    return sum(build_grant_view(grant_id, number, pepper=pepper) for grant_id, number in waiting)
 
 
-def build_grant_view(grant_id: str, number: int | None = None) -> bool:
+def build_grant_view(grant_id: str, number: int | None = None, *, pepper: bytes | None = None) -> bool:
     """Build the view of one grant on a version (None: the one that it serves).
 
     False when it is made, somebody is at it, or it could not be made.  Raises nothing, so that one grant does not hold
@@ -48,7 +47,8 @@ def build_grant_view(grant_id: str, number: int | None = None) -> bool:
     """
     try:
         with db.writing() as session:
-            claimed = actions.claim_grant_view(session, grant_id, now=clock.now(session), number=number)
+            now = clock.now(session)
+            claimed = actions.claim_grant_view(session, grant_id, now=now, number=number, pepper=pepper)
     except (Refusal, ValueError) as fault:
         log.info("grants", "view not begun", grant=grant_id, fault=f"{type(fault).__name__}: {fault}")
         return False
@@ -118,9 +118,11 @@ def _copied(claimed: Claimed, position: int, there: ViewPart) -> ViewPart:
 def _cut(claimed: Claimed, position: int, sources: Sequence[Source], cut: str) -> ViewPart:
     with TemporaryDirectory(prefix="qiantang-view-") as folder, ExitStack() as held:
         files = [held.enter_context(blobs.as_file(source.key)) for source in sources]
-        built = engine.cut_part(files, claimed.recipe, Path(folder))
-        if reasons := engine.measure_part(built, claimed.recipe):
-            raise Worse(reasons)
+        job = engine.Cut(tuple(files), claimed.recipe, Path(folder), claimed.keys)
+        made = engine.do(job, lambda _share: _beat(claimed))
+        if made.reasons:
+            raise Worse(made.reasons)
+        built = made.file
         keep(built)
     part_id = sources[0].part_id if len(sources) == 1 else None
     return ViewPart(
@@ -143,11 +145,20 @@ def _file(claimed: Claimed, parts: Sequence[ViewPart], format: Format) -> BuiltF
         return BuiltFile(Path(part.key), part.key, part.sha256, part.bytes, part.rows)
     with TemporaryDirectory(prefix="qiantang-file-") as folder, ExitStack() as held:
         files = [held.enter_context(blobs.as_file(part.key)) for part in parts]
-        built = engine.write_file(files, format, Path(folder))
-        if reasons := engine.measure_file(built, format, claimed.recipe.promise, sum(part.rows for part in parts)):
-            raise Worse(reasons)
-        keep(built)
-    return built
+        rows = sum(part.rows for part in parts)
+        job = engine.Write(tuple(files), format, claimed.recipe.promise, rows, Path(folder))
+        made = engine.do(job, lambda _share: _beat(claimed))
+        if made.reasons:
+            raise Worse(made.reasons)
+        keep(made.file)
+    return made.file
+
+
+def _beat(claimed: Claimed) -> None:
+    """Say that the work goes on; Retaken when another worker has it."""
+    with db.writing() as session:
+        if not store.beat(session, claimed.view_id, claimed_at=claimed.claimed_at, now=clock.now(session)):
+            raise Retaken
 
 
 def _note(claimed: Claimed, fault: str) -> None:

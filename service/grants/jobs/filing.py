@@ -8,7 +8,7 @@ from service.base import blobs, clock, db, log
 from service.grants import actions, engine, rules, store
 from service.grants.actions import Wanted
 from service.grants.engine import BuiltFile
-from service.grants.jobs.keeping import keep, told
+from service.grants.jobs.keeping import Retaken, keep, told
 from service.grants.rules import Format
 
 
@@ -41,8 +41,17 @@ def _made(wanted: Wanted) -> tuple[BuiltFile | None, list[str]]:
     format = Format(wanted.file.format)
     with TemporaryDirectory(prefix="qiantang-file-") as folder, ExitStack() as held:
         parts = [held.enter_context(blobs.as_file(part.key)) for part in wanted.parts]
-        built = engine.write_file(parts, format, Path(folder))
-        if reasons := engine.measure_file(built, format, wanted.promise, wanted.view.rows):
-            return None, reasons
-        keep(built)
-    return built, []
+        job = engine.Write(tuple(parts), format, wanted.promise, wanted.view.rows, Path(folder))
+        made = engine.do(job, lambda share: _beat(wanted, share))
+        if made.reasons:
+            return None, list(made.reasons)
+        keep(made.file)
+    return made.file, []
+
+
+def _beat(wanted: Wanted, share: float) -> None:
+    """Say how far the file is; Retaken when another worker has it."""
+    with db.writing() as session:
+        now, rows = clock.now(session), int(share * wanted.view.rows)
+        if not store.settle_file(session, wanted.file, beat_at=now, rows=rows):
+            raise Retaken

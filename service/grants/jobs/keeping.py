@@ -1,9 +1,16 @@
 """Putting what was built into the store, and saying what went wrong."""
 
+import errno
+
 from service.base import blobs
+from service.base.blobs import Away
 from service.grants import engine
-from service.grants.engine import BuiltFile
-from service.grants.rules import BadRecipe
+from service.grants.engine import BuiltFile, Failed
+from service.grants.rules import BadTransform
+
+
+class Retaken(Exception):
+    """Another worker has taken the work over."""
 
 
 def keep(file: BuiltFile) -> None:
@@ -15,6 +22,14 @@ def keep(file: BuiltFile) -> None:
 
 
 def told(fault: Exception) -> str:
-    """Return what may be told of a fault: DuckDB and Arrow repeat the value that they stumbled over, ours do not."""
+    """Return what may be told of a fault, as a word for those that people can do something about.
+
+    disk, memory, time: there was not enough of it; silent: the child said nothing any more.  Texts of the engines
+    repeat the values that they stumbled over, and are not told.
+    """
+    if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "disk"
+    if isinstance(fault, Failed):
+        return str(fault)
     kind = type(fault).__name__
-    return f"{kind}: {fault}" if isinstance(fault, BadRecipe | OSError) else kind
+    return f"{kind}: {fault}" if isinstance(fault, BadTransform | OSError | Away) else kind

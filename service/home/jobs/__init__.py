@@ -91,7 +91,7 @@ def load_demo(settings: Settings) -> dict[str, Any]:
 def _cases(settings: Settings, known: dict[str, Any], at: datetime) -> None:
     """Play the cases with what follows from them; the client, made last, says that this is done for good."""
     play(at)
-    while grants.build_missing():
+    while grants.build_missing(pepper=settings.pepper()):
         continue
     for case in cast()["cases"]:
         if "reads" in case:
