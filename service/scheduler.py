@@ -45,7 +45,7 @@ class Job:
 JOBS: tuple[Job, ...] = (
     Job("audit-seal", 1, lambda settings: audit.seal(settings.home)),
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
-    Job("grants-views", 2, lambda _settings: grants.build_missing()),
+    Job("grants-views", 2, lambda settings: grants.build_missing(pepper=settings.pepper())),
     Job("grants-files", 2, lambda _settings: grants.make_wanted()),
     Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
     Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
