@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from functools import partial
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from service.audit import jobs as audit
-from service.base import clock, db, leases, log
+from service.base import blobs, clock, db, leases, log
 from service.base.settings import Settings
 from service.data import jobs as data
 from service.grants import jobs as grants
@@ -31,6 +32,7 @@ from service.screening import jobs as screening
 LEASE = "jobs"
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 5.0
+TIDY_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +106,27 @@ def run_jobs(settings: Settings) -> None:
 
 
 def run_until(stop: threading.Event, settings: Settings, jobs: tuple[Job, ...]) -> None:
-    """Run `jobs` until `stop` is set; a job that is running is let finish."""
-    leader = Leader()
+    """Run `jobs` until `stop` is set; a job that is running is let finish.  Every replica keeps its own disk tidy."""
+    leader, tidied = Leader(), -TIDY_SECONDS
     with _scheduled(leader, settings, jobs) as scheduler:
         while not stop.is_set():
+            if time.monotonic() - tidied > TIDY_SECONDS:
+                tidied = time.monotonic()
+                _tidy()
             if leader.claim():
                 scheduler.resume()
             else:
                 scheduler.pause()
             stop.wait(RENEW_SECONDS)
     leader.resign()
+
+
+def _tidy() -> None:
+    """Drop this machine's old copies of objects, whoever leads."""
+    try:
+        blobs.tidy()
+    except Exception as fault:
+        log.info("jobs", "the store was not tidied", fault=type(fault).__name__)
 
 
 @contextmanager
