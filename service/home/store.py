@@ -12,10 +12,11 @@ from service.audit.tables import Event, Leaf
 from service.base.db import Session, col, select
 from service.base.roles import Role
 from service.catalogue.tables import Dataset
+from service.data.tables import UsageEvent
 from service.grants import store as grants
 from service.grants.tables import Grant, Handback, Suspension
-from service.oauth.tables import Token
-from service.people.tables import LoginSession, Unit
+from service.oauth.tables import Client, Token
+from service.people.tables import LoginSession, Person, Unit
 from service.screening.tables import ListEdition, Screening
 
 
@@ -206,3 +207,34 @@ def sealed_event(session: Session, subject: str, kind: str) -> tuple[Event, int]
         .limit(1)
     ).first()
     return None if found is None else (found[0], found[1])
+
+
+# ---- what was read ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One answer with the name of who asked: of the system, or of the person where it was one."""
+
+    event: UsageEvent
+    system: str | None
+    person: str | None
+
+
+def reads(session: Session, grant_id: str, *, before: str = "", limit: int) -> list[Read]:
+    """Return the answers under a grant, newest first: the last ones, or those before one of them (its id)."""
+    asked = (
+        select(UsageEvent, Client.name, Person.name)
+        .outerjoin(Client, col(Client.id) == UsageEvent.client_id)
+        .outerjoin(Person, col(Person.id) == UsageEvent.person_id)
+        .where(UsageEvent.grant_id == grant_id)
+    )
+    if before:
+        asked = asked.where(UsageEvent.id < before)
+    rows = session.exec(asked.order_by(col(UsageEvent.id).desc()).limit(limit)).all()
+    return [Read(event, system, person) for event, system, person in rows]
+
+
+def granted_of(session: Session, dataset_id: str) -> list[Granted]:
+    """Return all grants on a dataset, the one that ends last first."""
+    return _granted(session, Grant.dataset_id == dataset_id)

@@ -1,6 +1,5 @@
 """What a program asks before it fetches: the manifest of its view, what changed since a version, the columns."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,8 @@ from service.data.rules import manifests as rules
 from service.data.rules.asking import version_of
 from service.data.rules.files import FORMATS
 from service.data.rules.refusals import BadParameter
+from service.grants.rules import transforms
+from service.grants.rules.transforms import Transform
 
 SINCE = N_("since 应为不晚于现用版本的版本号。")
 
@@ -72,22 +73,26 @@ def schema(dataset_id: str) -> ResponseReturnValue:
     admitted = ask_gate(asked_of(dataset_id, "api", "schema"))
     with db.reading() as session:
         known = {column.name: column for column in catalogue.columns(session, dataset_id)}
-    steps: Sequence[Any] = admitted.grant.transforms if admitted.grant else ()
+    steps = transforms.read(admitted.grant.transforms) if admitted.grant else ()
     columns = [
         {
             **column,
             "title": known[column["name"]].title if column["name"] in known else None,
             "description": known[column["name"]].description if column["name"] in known else None,
-            "transforms": [_said(step) for step in steps if step.get("column") == column["name"]],
+            "transforms": [_said(step) for step in steps if transforms.words(step)[0] == column["name"]],
         }
         for column in admitted.view.columns
     ]
-    return _answer(admitted, "schema", {**_head(admitted), "columns": columns})
+    rows = [_said(step) for step in steps if transforms.words(step)[0] is None]
+    return _answer(admitted, "schema", {**_head(admitted), "columns": columns, "transforms": rows})
 
 
-def _said(step: dict[str, Any]) -> dict[str, Any]:
-    words = gettext(rules.TRANSFORMS.get(str(step.get("kind")), rules.OTHER_TRANSFORM))
-    return {**{name: value for name, value in step.items() if name != "column"}, "words": words}
+def _said(step: Transform) -> dict[str, Any]:
+    """Return a step as it is granted, with its words in the reader's language."""
+    _column, message, facts = transforms.words(step)
+    if isinstance(unit := facts.get("unit"), tuple):
+        facts["unit"] = gettext(unit[0], **unit[1])
+    return {**transforms.document(step), "words": gettext(message, **facts)}
 
 
 def _earlier(asked: Asked, admitted: Admitted, since: int) -> Admitted:

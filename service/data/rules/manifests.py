@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from service.base.i18n import N_
-
 
 class Part(Protocol):
     """What a part of a view is told by."""
@@ -55,19 +53,3 @@ def column_changes(before: Iterable[Mapping[str, str]], after: Iterable[Mapping[
         if name in old and old[name] != kind
     ]
     return added + removed + retyped
-
-
-# What is done to a column's values, by the kind of its transform.
-TRANSFORMS = {
-    "mask": N_("部分字符以 * 代替"),
-    "keyed_hash": N_("换成本授权专用的代号，同一值代号相同"),
-    "token": N_("换成本授权专用的代号，同一值代号相同"),
-    "truncate": N_("只保留前若干位"),
-    "bucket": N_("归入区间"),
-    "generalise": N_("归入较粗的类别"),
-    "coarsen_spatial": N_("降低空间精度"),
-    "coarsen_time": N_("降低时间精度"),
-    "suppress": N_("过小的分组不提供"),
-    "aggregate": N_("只提供汇总值"),
-}
-OTHER_TRANSFORM = N_("按授权书处理后提供")

@@ -99,9 +99,9 @@ class VersionWithdrawn(Refusal):
     """Facts: `version`, `successor` (a number, or "" where there is none yet)."""
 
     code = "version-withdrawn"
-    title = N_("这一版数据已撤回")
+    title = N_("该版本已撤下")
     status = 410
-    detail = N_("第 %(version)s 版已由数源单位撤回，接替的版本：%(successor)s。")
+    detail = N_("第 %(version)s 版已由数源单位撤下，接替的版本：%(successor)s。")
 
 
 class VersionGone(Refusal):

@@ -14,8 +14,11 @@ from service.base.access import FIRM, READERS, caller, requires
 from service.base.beijing import day_of, last_day
 from service.base.db import Session
 from service.base.errors import NotFound
+from service.base.i18n import N_
 from service.catalogue import store as catalogue
 from service.data import store as usage
+from service.data.rules import FORMATS
+from service.data.rules.quota import quota_of
 from service.grants import rules as grant_rules
 from service.grants import store as grants
 from service.home import rules, store
@@ -46,7 +49,7 @@ def grant_list() -> ResponseReturnValue:
         now = clock.now(session)
         found = store.grants_seen_by(session, who.roles, who.unit_id)
         read = usage.usage_since(session, [one.grant.id for one in found], since=_since(now))
-        entries = [_listed(one, read, standing, now=now) for one, standing in _standings(session, found, now=now)]
+        entries = [_listed(one, read, standing, now=now) for one, standing in standings(session, found, now=now)]
         return http.page("home/grants.html", grants=entries, officer=not who.has(*FIRM), days=DAYS)
 
 
@@ -73,7 +76,7 @@ def _listed(one: Granted, read: Mapping[str, usage.Usage], standing: str, *, now
     }
 
 
-def _standings(session: Session, found: Sequence[Granted], *, now: datetime) -> list[tuple[Granted, str]]:
+def standings(session: Session, found: Sequence[Granted], *, now: datetime) -> list[tuple[Granted, str]]:
     """Return each grant with what it is now; two queries for all of them."""
     ids = [one.grant.id for one in found]
     held, given_back = grants.open_suspensions(session, ids), grants.handbacks(session, ids)
@@ -102,6 +105,8 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
         **_view(session, one),
         "view_state": grants.view_state(session, one.grant.id),
         "own": own,
+        "firm": FIRM,
+        "formats": list(FORMATS),
         "systems": _systems(session, one, systems),
         "code": _code(one, systems) if own else None,
         "may_suspend": may_suspend(one),
@@ -152,9 +157,18 @@ def _usage(session: Session, one: Granted, *, now: datetime) -> dict[str, Any]:
     return {
         "daily": daily,
         "bars": rules.bars([read.rows for _day, read in daily]),
+        "limits": _limits(session, one, now=now),
         "totals": usage.totals_of_grant(session, one.grant.id),
         "usage": usage.usage_of_grant(session, one.grant.id),
     }
+
+
+def _limits(session: Session, one: Granted, *, now: datetime) -> list[tuple[str, int, int]]:
+    """Return the limits of a day as (name, limit, used)."""
+    quota = quota_of(one.grant.quota, one.dataset.level)
+    used = usage.charged_on(session, one.grant.id, day_of(now))
+    named = ((N_("行数"), quota.rows_per_day, used.rows), (N_("字节"), quota.bytes_per_day, used.size))
+    return [(name, limit, have) for name, limit, have in named if limit is not None]
 
 
 def _since(now: datetime) -> date:
