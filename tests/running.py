@@ -72,7 +72,8 @@ def serving(home: Path, variables: Mapping[str, str], *, command: str = "demo", 
     base_url = f"http://127.0.0.1:{port}"
     try:
         _await(base_url, process, log)
-        known = json.loads((home / "demo.json").read_text(encoding="utf-8"))
+        file = home / "demo.json"
+        known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         yield Running(base_url, home, known, process, log)
     finally:
         stop(process)

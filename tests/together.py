@@ -12,6 +12,8 @@ from xdist.scheduler import LoadScopeScheduling
 GROUPS = (
     (re.compile(r"^tests/web/.*[\[-]zh\]$"), "pages in Chinese"),
     (re.compile(r"^tests/web/.*[\[-]en\]$"), "pages in English"),
+    (re.compile(r"^tests/clients/test_programs\.py.*[\[-]embedded[\]-]"), "programs against the embedded default"),
+    (re.compile(r"^tests/clients/test_programs\.py.*[\[-]apart[\]-]"), "programs against everything apart"),
     (re.compile(r"^tests/house/test_languages\.py"), "languages"),
     (re.compile(r"^tests/house/test_containerfile\.py"), "containerfile"),
 )

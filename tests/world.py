@@ -156,7 +156,7 @@ def entered() -> Iterator[World]:
     home = loaded.with_name(f"world-{os.getpid()}-{next(_numbers)}")
     shutil.copytree(loaded, home, copy_function=_copy)
     try:
-        yield _open(home)
+        yield opened(home)
     finally:
         db.engine().dispose()
         shutil.rmtree(home)
@@ -168,7 +168,8 @@ def basic_header(credentials: str | bytes) -> str:
     return "Basic " + base64.b64encode(raw).decode()
 
 
-def _open(home: Path) -> World:
+def opened(home: Path) -> World:
+    """Point this process at the demo in `home`."""
     settings = Settings(home=home, base_url=ORIGIN, demo=True, log_level="ERROR")
     app = _application()
     db.connect(settings.database_url)
