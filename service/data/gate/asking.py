@@ -74,9 +74,12 @@ class Admitted:
 
     @property
     def binding(self) -> str:
-        """What a cursor holds for: this view, this grant, this epoch."""
+        """What a cursor holds for: this view as it was made, this grant, this epoch.
+
+        A view that rows were recalled from is made anew under its id, with its rows in other places.
+        """
         grant = f"{self.grant.id}.{self.grant.epoch}" if self.grant else "public"
-        return f"{self.view.id}|{grant}"
+        return f"{self.view.id}@{self.view.claimed_at.timestamp()}|{grant}"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
 from service.base.access import FIRM, OFFICERS, Role, caller, requires
+from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import Invalid, NotFound
 from service.base.forms import errors_by_field, form_data, parse
@@ -120,7 +121,7 @@ def _page(session: Session, row: Recall) -> Response:
     given = asked.answers(session, row.id)
     return http.page(
         "home/recall.html", row=row, dataset=dataset, titles=rules.REASON_TITLES, states=rules.STATE_TITLES,
-        names=people.names_of(session, filter(None, (row.filed_by, row.decided_by))), answers=given,
+        names=people.names_of(session, filter(None, (row.filed_by, row.decided_by))), answers=given, due=last_day(row.due_at) if row.due_at else None,
         units=_units(session, given), mine=row.filed_by == caller().person_id,
     )  # fmt: skip
 
