@@ -33,7 +33,7 @@ PARTS: dict[str, tuple[str, ...]] = {
         "audit.api",
     ),
     "oauth": ("oauth.api",),
-    "data": ("data.api",),
+    "data": ("data.api", "data.api.offload"),
 }  # fmt: skip
 ALL_PARTS = frozenset(PARTS)
 

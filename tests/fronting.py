@@ -22,26 +22,35 @@ from tests.house.scan import ROOT
 
 @dataclass(frozen=True)
 class Front:
-    """A running nginx: its https and http ports on loopback, and the certificate that its callers trust."""
+    """A running nginx: its https and http ports on loopback, the certificate that its callers trust, its process."""
 
     port: int
     plain_port: int
     certificate: Path
+    process: int
 
 
 @contextmanager
-def fronted(folder: Path, upstream: int, *, port: int = 0) -> Iterator[Front]:
-    """Run nginx in `folder` before the port `upstream` until the block ends."""
+def fronted(
+    folder: Path, upstream: int, *, port: int = 0, store: Path | None = None, secure: bool = True
+) -> Iterator[Front]:
+    """Run nginx in `folder` before the port `upstream` until the block ends.
+
+    With `store`, the folder of objects, it sends files for the application, those under a grant in slices.  What is not
+    `secure` speaks http where it would speak https, to be measured without TLS.
+    """
     tls, plain = port or running.free_port(), running.free_port()
     _certificate(folder)
-    config = _configuration(folder, upstream=upstream, tls=tls, plain=plain)
-    command = [str(nginx()), "-p", str(folder), "-c", str(config)]
+    config = _configuration(folder, upstream=upstream, tls=tls, plain=plain, store=store)
+    if not secure:
+        config.write_text(config.read_text().replace(f":{tls} ssl default_server", f":{tls} default_server"))
+    command = [str(slicing_nginx() if store else nginx()), "-p", str(folder), "-c", str(config)]
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     server = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     try:
         running.await_port(tls, server)
-        yield Front(tls, plain, folder / "certificate.pem")
+        yield Front(tls, plain, folder / "certificate.pem", server.pid)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=10)
@@ -61,14 +70,28 @@ def nginx() -> Path:
     return Path(found)
 
 
-def _configuration(folder: Path, *, upstream: int, tls: int, plain: int) -> Path:
+def slicing_nginx() -> Path:
+    """Return an nginx that has the slice module: QIANTANG_NGINX, else the system's, else the wheel's."""
+    candidates = [os.environ.get("QIANTANG_NGINX"), shutil.which("nginx"), "/usr/sbin/nginx", str(nginx())]
+    for candidate in filter(None, candidates):
+        if Path(candidate).is_file():
+            built = subprocess.run([candidate, "-V"], capture_output=True, text=True, check=False).stderr
+            if "--with-http_slice_module" in built:
+                return Path(candidate)
+    raise AssertionError("nginx with its slice module is missing: install the package nginx, or set QIANTANG_NGINX")
+
+
+def _configuration(folder: Path, *, upstream: int, tls: int, plain: int, store: Path | None) -> Path:
     text = (ROOT / "deploy" / "nginx.conf").read_text()
+    if store is not None:
+        _slices(folder, store)
     changes = {
         "listen 443 ssl default_server": f"listen 127.0.0.1:{tls} ssl default_server",
         "listen 80 default_server": f"listen 127.0.0.1:{plain} default_server",
         "127.0.0.1:8000;": f"127.0.0.1:{upstream};",
         "/etc/qiantang/tls/": f"{folder}/",
-        "/var/lib/qiantang/public/": f"{folder}/public/",
+        "/var/lib/qiantang/store/": f"{store or folder / 'public'}/",
+        "/etc/qiantang/slices/": f"{folder}/slices/",
         "/etc/qiantang/errors/": f"{ROOT}/deploy/errors/",
         "/var/log/nginx/qiantang-": f"{folder}/",
         "/run/qiantang-nginx.pid": f"{folder}/nginx.pid",
@@ -87,6 +110,13 @@ def _configuration(folder: Path, *, upstream: int, tls: int, plain: int) -> Path
     config = folder / "nginx.conf"
     config.write_text(text)
     return config
+
+
+def _slices(folder: Path, store: Path) -> None:
+    (folder / "slices").mkdir()
+    for file in (ROOT / "deploy" / "slices").glob("*.conf"):
+        text = file.read_text().replace("/run/qiantang-slices.sock", f"{folder}/slices.sock")
+        (folder / "slices" / file.name).write_text(text.replace("/var/lib/qiantang/store/", f"{store}/"))
 
 
 def _certificate(folder: Path) -> None:

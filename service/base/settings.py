@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     mail_url: str = ""
     policies: Path | None = None
     trusted_hosts: str = ""
+    offload: str = ""
     log_level: str = "INFO"
     secret_key: SecretStr = SecretStr("")
     now: str = ""
@@ -61,6 +62,13 @@ class Settings(BaseSettings):
         if given.upper() not in LEVELS:
             raise ValueError(f"one of {', '.join(LEVELS)}")
         return given.upper()
+
+    @field_validator("offload")
+    @classmethod
+    def known_server(cls, given: str) -> str:
+        if given not in ("", "nginx"):
+            raise ValueError("empty or nginx")
+        return given
 
     @field_validator("base_url")
     @classmethod

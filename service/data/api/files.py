@@ -14,6 +14,7 @@ from service.base.access import Role, requires
 from service.base.errors import NotFound, Unavailable
 from service.base.i18n import N_, pick
 from service.data import rules
+from service.data.api.offload import handed_over
 from service.data.api.parts import admitted as ask_gate
 from service.data.api.parts import api, asked_of, flowing, note, say_grant
 from service.data.gate import Admitted, Asked
@@ -113,6 +114,8 @@ def serve(admitted: Admitted, asked: Asked, held: Object) -> Response:
             "Content-Disposition": _disposition(admitted, held),
         }
     )
+    if "X-Accel-Redirect" in answer.headers:
+        del answer.headers["Accept-Ranges"]  # nginx says it by itself
     if held.built_at:
         answer.headers["Last-Modified"] = format_datetime(held.built_at, usegmt=True)
     say_grant(answer, admitted)
@@ -133,9 +136,19 @@ def _answer(admitted: Admitted, asked: Asked, held: Object) -> Response:
         ranges = _ranges(held)
     except ValueError:
         return _outside(held)
+    if (sent := _by_nginx(admitted, asked, held, ranges)) is not None:
+        return sent
     if ranges is None:
         return _headed(_body(admitted, asked, held, whole(held)), held.size)
     return _partial(admitted, asked, held, ranges)
+
+
+def _by_nginx(
+    admitted: Admitted, asked: Asked, held: Object, ranges: Sequence[ByteRange] | None
+) -> Response | None:  # fmt: skip
+    if ranges is not None and len(ranges) > 1:
+        return None
+    return handed_over(admitted, asked, held, ranges[0] if ranges else ByteRange(0, held.size))
 
 
 def _demand_sound(held: Object) -> None:
