@@ -15,7 +15,7 @@ from service.grants import rules, store
 from service.grants.actions.issuing import recipe_for, recipe_of
 from service.grants.actions.parts import SYSTEM, record
 from service.grants.engine import BuiltFile, Keys
-from service.grants.rules import FileState, Format, Promise, Recipe, ViewState
+from service.grants.rules import BadRecipe, FileState, Format, Promise, Recipe, ViewState
 from service.grants.rules.transforms import KEY_ID
 from service.grants.tables import Grant, ReleasedView, ViewFile, ViewPart
 from service.notices import actions as notices
@@ -178,8 +178,10 @@ def _claim(session: Session, recipe: Recipe, *, subject: str, grant: Grant | Non
 
 
 def _sources(session: Session, recipe: Recipe) -> tuple[Source, ...]:
-    """Return the parts of the version that a recipe is of, in their order."""
+    """Return the parts of the version that a recipe is of, in their order; BadRecipe when nothing is left of it."""
     parts = catalogue.parts(session, recipe.dataset_id, recipe.dataset_version)
+    if not parts:
+        raise BadRecipe("the version holds no data")
     return tuple(Source(part.id, part.blob_key) for part in parts)
 
 

@@ -1,5 +1,6 @@
 """The parent's side of making views: children that are kept for the next job, and what it means when one ends."""
 
+import atexit
 import json
 import os
 import selectors
@@ -9,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from service.grants.engine import jobs
@@ -47,7 +48,8 @@ class Child:
         self.process.kill()
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # what it was not told any more
+                    pipe.close()
         self.process.wait()
 
     def do(self, job: Cut | Write, hear: Hear) -> Made:
@@ -115,6 +117,14 @@ def _child() -> Iterator[Child]:
         raise
     with _lock:
         _idle.append(child)
+
+
+@atexit.register
+def close() -> None:
+    """End the children that have nothing to do."""
+    with _lock:
+        while _idle:
+            _idle.pop().end()
 
 
 def _taken() -> Child:

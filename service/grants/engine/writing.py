@@ -124,11 +124,12 @@ def _arrow(parts: Sequence[Path], target: Path, _promise: Promise) -> None:
 
     files = [pq.ParquetFile(part) for part in parts]
     total, done = sum(file.metadata.num_rows for file in files), 0
-    schema = scrubbed_schema(files[0].schema_arrow)
+    # Whether a part has empty values differs from part to part.
+    schema = pa.schema([field.with_nullable(True) for field in scrubbed_schema(files[0].schema_arrow)])
     with pa.OSFile(str(target), "wb") as raw, pa.ipc.new_file(raw, schema) as writer:
         for file in files:
             for batch in file.iter_batches(ROW_GROUP):
-                writer.write_batch(scrubbed(batch))
+                writer.write_batch(scrubbed(batch.cast(schema)))
                 done += batch.num_rows
                 watching.Watched.told = done / max(1, total)
 
