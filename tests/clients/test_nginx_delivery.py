@@ -298,6 +298,7 @@ def test_a_ticket_opens_its_own_object_for_its_own_grant_only(place):
 def test_a_signed_address_is_sliced_too_and_ends_with_itstoken_of(place):
     link = f"/api/v1/datasets/{GRANTED}/files/data.csv/links"
     made = Visitor(place.site.base_url).post(link, body={}, Authorization=f"Bearer {place.token}")
+    assert made.status == 201, made.body.decode()
     path = made.json["url"].partition("/api/")[2]
     with place.ask(f"/api/{path}", token=None) as answer:
         assert answer.read() == place.content

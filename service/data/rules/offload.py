@@ -18,7 +18,7 @@ LEAST = 1 << 20  # bytes of an answer below which the way through a second serve
 SLICED_LEVEL = 2  # the highest level whose files leave in slices; above it every byte comes from us
 LASTING = timedelta(hours=1)
 MAC = 32  # bytes
-ONE_RANGE = re.compile(r"bytes=[0-9]{1,18}-[0-9]{0,18}")
+ONE_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
 SLICE_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
 
@@ -72,7 +72,10 @@ def _plain_conditions(headers: Mapping[str, str]) -> bool:
         return False
     if (known := headers.get("If-Range")) and not known.startswith('"'):
         return False
-    return headers.get("Range") is None or ONE_RANGE.fullmatch(headers["Range"]) is not None
+    if headers.get("Range") is None:
+        return True
+    match = ONE_RANGE.fullmatch(headers["Range"])
+    return match is not None and (not match[2] or int(match[1]) <= int(match[2]))
 
 
 def slice_of(header: str | None) -> ByteRange | None:
