@@ -1,5 +1,6 @@
 """The catalogue for programs: public metadata, the dictionary included; never a value of the data."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, request
@@ -7,12 +8,14 @@ from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
 from service.base.access import Role, requires
+from service.base.db import Session
 from service.base.forms import form_data, parse
 from service.base.i18n import current
 from service.catalogue import store
+from service.catalogue.actions import versions
 from service.catalogue.engine import finding, words
 from service.catalogue.engine.profile import SMALLEST
-from service.catalogue.forms import SEARCH_LISTS, SearchForm
+from service.catalogue.forms import SEARCH_LISTS, SearchForm, VersionForm
 from service.catalogue.rules import Openness
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.people import store as people
@@ -58,11 +61,16 @@ def datasets() -> ResponseReturnValue:
 @api.get("/datasets/<dataset_id>")
 @requires(Role.PUBLIC)
 def dataset(dataset_id: str) -> ResponseReturnValue:
-    """Answer one dataset's metadata with its columns and conditions."""
+    """Answer one dataset's metadata with its columns and conditions.
+
+    `version` names a version by its number; `as_of` does too, or is a day or an instant and names what was in use at
+    its end or then.  One that was withdrawn is answered by 410 with its successor.
+    """
+    asked = parse(VersionForm, form_data(request.args))
     with db.reading() as session:
         found = store.published_dataset(session, dataset_id)
         unit = people.unit(session, found.source_unit_id)
-        version = store.latest_or_none(session, dataset_id, now=clock.now(session))
+        version = _asked_version(session, dataset_id, asked, now=clock.now(session))
         columns = store.columns(session, dataset_id)
     return http.json_answer(
         {
@@ -75,8 +83,17 @@ def dataset(dataset_id: str) -> ResponseReturnValue:
             "assessment": found.assessment,
             "derivation": found.derivation,
             "columns": [_column(column, found) for column in columns],
+            "schema": version.columns if version else [],
         }
     )
+
+
+def _asked_version(session: Session, dataset_id: str, asked: VersionForm, *, now: datetime) -> DatasetVersion | None:
+    if asked.number is not None:
+        return versions.demand_served(store.version(session, dataset_id, asked.number))
+    if asked.moment is None:
+        return store.latest_or_none(session, dataset_id, now=now)
+    return versions.demand_served(store.latest(session, dataset_id, now=min(asked.moment, now)))
 
 
 def _entry(found: Dataset, unit: Unit, version: DatasetVersion | None) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """The manifest of a dataset (one YAML file beside its data) and the search form."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from service.base.beijing import end_of_day
 from service.base.forms import Form
 from service.base.i18n import N_
 from service.catalogue.rules import (
@@ -21,6 +22,7 @@ from service.catalogue.rules import (
     Openness,
 )
 
+LAST_NUMBER = 2**31 - 1
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 SLUG = r"^[a-z][a-z0-9-]{1,62}$"
 WORD = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$"
@@ -168,6 +170,77 @@ class Manifest(Strict):
         if self.data.generator and not self.synthetic:
             raise PydanticCustomError("not_synthetic", N_("由程序生成的数据须标明 synthetic: true"))
         return self
+
+
+class VersionForm(Form):
+    """Which version of a dataset is asked for: by its number, or by when it was in use (a day, an instant)."""
+
+    version: Annotated[int, Field(ge=1, le=LAST_NUMBER)] | None = None
+    as_of: Annotated[str, Field(max_length=40)] = ""
+
+    @field_validator("as_of")
+    @classmethod
+    def readable(cls, value: str) -> str:
+        try:
+            _moment(value)
+        except ValueError:
+            raise PydanticCustomError("as_of", N_("应为版本号、日期或带时区的时刻")) from None
+        return value
+
+    @property
+    def number(self) -> int | None:
+        return self.version if self.version is not None else int(self.as_of) if _is_number(self.as_of) else None
+
+    @property
+    def moment(self) -> datetime | None:
+        return _moment(self.as_of)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 1 <= int(text) <= LAST_NUMBER
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the instant that a text names: the end of a Beijing day, or the instant itself; ValueError for neither."""
+    if not text or _is_number(text):
+        return None
+    if len(text) == len("2026-01-01"):
+        return end_of_day(date.fromisoformat(text))
+    at = datetime.fromisoformat(text.replace(" ", "+"))  # a plus in an address is a blank
+    if at.tzinfo is None:
+        raise ValueError("an instant says its zone")
+    return at
+
+
+class OpinionForm(Form):
+    """What somebody writes when they file, review or approve a secrecy review; a refusal says why."""
+
+    act: Literal["agree", "refuse"] = "agree"
+    opinion: Annotated[str, Field(max_length=1000, validate_default=True)] = ""
+
+    @field_validator("opinion")
+    @classmethod
+    def said_why(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("act") == "refuse" and not value.strip():
+            raise PydanticCustomError("no_reason", N_("不予公开须写明理由"))
+        return value
+
+
+class WithdrawalForm(Form):
+    """Why a version is withdrawn, and the version to take instead."""
+
+    reason_zh: Annotated[str, Field(min_length=1, max_length=500)]
+    reason_en: Annotated[str, Field(max_length=500)] = ""
+    successor: Annotated[int, Field(ge=1)] | None = None
+
+    @field_validator("successor", mode="before")
+    @classmethod
+    def none_chosen(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+class FollowingForm(Form):
+    follow: Literal["yes", "no"]
 
 
 Among = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=50)]

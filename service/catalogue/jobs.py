@@ -53,7 +53,14 @@ def import_dataset(
     with every fault; nothing is entered then.
     """
     manifest = manifests.read(manifest_file, Manifest)
-    data = store_data(manifest, manifest_file.parent, way=way, told=told)
+    return import_manifest(manifest, manifest_file.parent, by=by, append=append, way=way, told=told)
+
+
+def import_manifest(
+    manifest: Manifest, beside: Path, *, by: str, append: bool = False, way: Way = USUAL, told: Told | None = None
+) -> Dataset:
+    """Import the dataset of a manifest that was read, from the data in the folder `beside`; as import_dataset."""
+    data = store_data(manifest, beside, way=way, told=told)
     with writing() as session:
         now = clock.now(session)
         vocabulary = policy.current().vocabulary

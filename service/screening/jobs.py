@@ -15,7 +15,9 @@ from service.catalogue.actions import secrecy, versions
 from service.catalogue.engine import profile
 from service.catalogue.rules import Openness
 from service.catalogue.tables import DatasetVersion
+from service.catalogue.rules.versions import VersionState
 from service.grants import jobs as views
+from service.grants.actions import telling
 from service.grants.tables import Grant
 from service.policy.rules.models import NegativeList
 from service.screening import actions, engine, store
@@ -67,6 +69,8 @@ def publish_dataset(
         catalogue.mark_published(
             session, dataset_id, number=version.number, by=by, now=now, tally=tally(verdicts.values())
         )
+        if version.state == VersionState.LOADED:  # as it was read before
+            telling.tell_published(session, datasets.version(session, dataset_id, version.number), now=now)
     return found
 
 

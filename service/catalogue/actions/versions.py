@@ -11,6 +11,7 @@ from service.base.errors import NotFound, SecondPersonRequired, WrongState
 from service.base.i18n import N_, gettext
 from service.base.ids import new_id
 from service.catalogue import store
+from service.catalogue.actions import recalls
 from service.catalogue.rules import versions as rules
 from service.catalogue.rules.versions import Change, NotAppendable, VersionState
 from service.catalogue.store import history as rows
@@ -153,6 +154,7 @@ def _with(
     """Return the parts of a new version; bytes that are a part of the dataset already are that part again."""
     held = list(before)
     for each in data:
+        recalls.demand_not_recalled(session, each.sha256)
         part = rows.part_with(session, dataset_id, each.sha256)
         if part is None:
             part = DatasetPart(

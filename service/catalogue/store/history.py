@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, exists, func, or_
+from sqlalchemy.orm import aliased
 
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
 from service.catalogue.rules.versions import VersionState
-from service.catalogue.tables import DatasetPart, DatasetVersion, VersionPart
+from service.catalogue.tables import Dataset, DatasetPart, DatasetVersion, VersionPart
 
 OF_PUBLIC = (VersionState.PUBLISHED, VersionState.WITHDRAWN)
 NEWEST = col(DatasetVersion.number).desc()
@@ -124,3 +125,31 @@ def _pointed_at(at: datetime) -> tuple[ColumnElement[bool], ...]:
         col(DatasetVersion.latest_from) <= at,
         or_(col(DatasetVersion.withdrawn_at).is_(None), col(DatasetVersion.withdrawn_at) > at),
     )
+
+
+def waiting(session: Session, *, source_unit_id: str | None, limit: int = 100) -> list[tuple[DatasetVersion, Dataset]]:
+    """Return the loaded versions that may still be published, oldest first, of one source unit's datasets or of all."""
+    other = aliased(DatasetVersion)
+    overtaken = exists().where(
+        col(other.dataset_id) == col(DatasetVersion.dataset_id), col(other.number) > col(DatasetVersion.number)
+    )
+    asked = (
+        select(DatasetVersion, Dataset)
+        .join(Dataset, col(Dataset.id) == col(DatasetVersion.dataset_id))
+        .where(DatasetVersion.state == VersionState.LOADED, ~overtaken)
+        .order_by(col(DatasetVersion.created_at), col(DatasetVersion.dataset_id))
+        .limit(limit)
+    )
+    if source_unit_id is not None:
+        asked = asked.where(Dataset.source_unit_id == source_unit_id)
+    return [(version, dataset) for version, dataset in session.exec(asked).all()]
+
+
+def part_counts(session: Session, dataset_id: str, numbers: Sequence[int]) -> dict[int, int]:
+    """Return how many parts each of these versions of a dataset has."""
+    asked = (
+        select(VersionPart.number, func.count())
+        .where(VersionPart.dataset_id == dataset_id, col(VersionPart.number).in_(list(numbers)))
+        .group_by(col(VersionPart.number))
+    )
+    return dict(session.exec(asked).all())

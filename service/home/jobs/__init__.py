@@ -16,6 +16,7 @@ from service.catalogue import store as datasets
 from service.catalogue.engine import samples
 from service.catalogue.engine.loading import Worker
 from service.grants import jobs as grants
+from service.home.jobs import versions
 from service.home.jobs.cast import SYSTEM, actor, beginning, cast
 from service.home.jobs.playing import grant_of, play
 from service.home.jobs.usage import read_as_client
@@ -27,6 +28,7 @@ from service.screening import actions as screening
 from service.screening import jobs as publishing
 
 LOADING = timedelta(hours=12)  # from one dataset to the next
+SECOND = timedelta(days=2)  # before now, when second versions came
 
 
 def demo_file(settings: Settings) -> Path:
@@ -82,6 +84,8 @@ def load_demo(settings: Settings) -> dict[str, Any]:
         for number, manifest in enumerate(sorted(samples(), key=_rank)):
             with clock.moved(min(beginning(at) + number * LOADING - at, timedelta(0))):
                 _dataset(manifest, catalogue.Way(worker=worker))
+        with clock.moved(-SECOND):
+            _second_versions(catalogue.Way(worker=worker))
     if not known["client"]:
         _cases(settings, known, at)
     _write(settings, known)
@@ -157,9 +161,23 @@ def _dataset(manifest: Path, way: catalogue.Way) -> None:
     with db.reading() as session:
         found = datasets.find(session, manifest.stem)
     if found is None:
-        catalogue.import_dataset(manifest, by=SYSTEM, way=way)
+        if said := versions.later(manifest.stem):
+            versions.import_first(manifest, said, way)
+        else:
+            catalogue.import_dataset(manifest, by=SYSTEM, way=way)
     if found is None or found.state != "published":
         publishing.publish_dataset(manifest.stem, stated=publishing.AT_TERMINAL, by=SYSTEM)
+
+
+def _second_versions(way: catalogue.Way) -> None:
+    """Load what came later of the datasets that the cast names, where it is not there."""
+    for manifest in samples():
+        if (said := versions.later(manifest.stem)) is None:
+            continue
+        with db.reading() as session:
+            loaded = datasets.newest(session, manifest.stem).number
+        if loaded == 1:
+            versions.import_second(manifest, said, way)
 
 
 def _client(settings: Settings, known: dict[str, Any]) -> None:

@@ -4,5 +4,6 @@ from service.home.web import dataset, grants, help, inbox, menu, public, recalls
 from service.home.web.parts import pages
 
 __all__ = [
-    "dataset", "grants", "help", "inbox", "menu", "pages", "public", "recalls", "register", "requests", "usage", "versions",
+    "dataset", "grants", "help", "inbox", "menu", "pages", "public", "recalls", "register", "requests", "usage",
+    "versions",
 ]  # fmt: skip

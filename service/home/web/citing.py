@@ -44,6 +44,11 @@ def escaped(text: str) -> str:
     return re.sub(r"([&%$#_{}])", r"\\\1", text)
 
 
+def checksum(sha256_hex: str, *, plain: bool, key: bytes) -> str:
+    """Return a version's checksum as people are told it; `plain` where everybody may have every column of it."""
+    return f"sha256:{sha256_hex}" if plain else keyed_checksum(sha256_hex, key=key)
+
+
 def keyed_checksum(sha256_hex: str, *, key: bytes) -> str:
     """Return the checksum of data that is not open, under a key of this service.
 

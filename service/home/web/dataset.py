@@ -12,19 +12,20 @@ from markupsafe import Markup, escape
 
 from service.base import blobs, clock, db, http
 from service.base.access import Role, caller_or_none, requires
-from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.errors import NotFound
 from service.base.i18n import current, gettext, pick
 from service.catalogue import store as catalogue
 from service.catalogue.engine import trial
 from service.catalogue.rules import DATA_DOMAINS, UPDATE_CYCLES, Openness
+from service.catalogue.store import followers
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.data import engine as data_engine
 from service.grants import store as grants
 from service.grants.tables import ReleasedView, ViewFile
 from service.home import rules, store
-from service.home.web import citing, plots
+from service.home.web import history, plots
+from service.home.web.history import Told
 from service.home.web.parts import pages
 from service.people import store as people
 from service.people.tables import Unit
@@ -35,6 +36,7 @@ from service.screening.actions import Standing
 from service.screening.rules import chip
 
 FIRST_ROWS = 10
+FIRST_VERSIONS = 5
 TRIAL_ROWS = 6
 OPENERS, CLOSERS = "（《“‘【(", "）》”’】)，、：；。-—·"
 
@@ -68,6 +70,7 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
     files = grants.files_of(session, view.id) if view else {}
     versions = _versions(session, found, now=now)
     source = people.unit(session, found.source_unit_id)
+    told = history.told(session, found, versions, now=now)
     return {
         "dataset": found,
         "title": broken(pick(found.title)),
@@ -76,6 +79,10 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
         "update_cycle": UPDATE_CYCLES[found.update_cycle],
         "versions": versions,
         "version": versions[0] if versions else None,
+        "told": told[:FIRST_VERSIONS],
+        "held": (held := next((one for one in told if one.waits_until), None)),
+        "beside": history.beside(versions[0], held.row) if held else [],
+        "follows": followers.follows(session, who.person_id, found.id) if (who := caller_or_none()) else None,
         "rounded": found.openness != Openness.UNCONDITIONAL,
         "view": view,
         "files": files,
@@ -86,7 +93,7 @@ def _page(session: Session, found: Dataset, *, now: datetime) -> dict[str, Any]:
         **_dictionary(columns, standing, view, found),
         **_profile(session, found, columns, standing, versions),
         **_rows(view, files),
-        **_cited(found, source, versions, files.get("parquet"), view, whole=_open_whole(columns, view), now=now),
+        **_cited(found, source, versions, files.get("parquet"), told, view, now=now),
     }
 
 
@@ -198,36 +205,23 @@ def _first_rows(key: str, _sha256: str, shown: tuple[str, ...]) -> tuple[dict[st
 
 
 def _cited(
-    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], file: ViewFile | None, view: ReleasedView | None,
-    *, whole: bool, now: datetime,
+    found: Dataset, source: Unit, versions: Sequence[DatasetVersion], file: ViewFile | None, told: Sequence[Told],
+    view: ReleasedView | None, *, now: datetime,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the checksums of the versions and the citation; `whole` says that everybody may have every column."""
+    """Return the checksums of the versions and the citation of the one in use.
+
+    The version whose file everybody may have is checked by that file's own digest.
+    """
     if not versions:
         return {"checksums": {}, "cited": None}
-    checksums = {one.number: _checksum(one, plain=whole) for one in versions}
+    checksums = {one.row.number: one.checksum for one in told}
     if view and file:
         checksums[view.dataset_version] = f"sha256:{file.sha256}"
-    cited = citing.Cited(
-        id=found.id,
-        title=pick(found.title),
-        maker=source.name if current() == "zh" else source.name_en or source.name,
-        version=versions[0].number,
-        made_on=day_of(versions[0].created_at),
-        address=f"{http.settings().base_url}/datasets/{found.id}",
-        checksum=checksums[versions[0].number],
-    )
-    written = {"gbt7714": citing.gbt7714(cited, seen_on=day_of(now)), "bibtex": citing.bibtex(cited)}
-    return {"checksums": checksums, "cited": written}
-
-
-def _open_whole(columns: Sequence[DatasetColumn], view: ReleasedView | None) -> bool:
-    return view is not None and {column.name for column in columns} <= {column["name"] for column in view.columns}
-
-
-def _checksum(version: DatasetVersion, *, plain: bool) -> str:
-    if plain:
-        return f"sha256:{version.sha256}"
-    return citing.keyed_checksum(version.sha256, key=http.settings().pepper())
+    address, sum = f"/datasets/{found.id}", checksums[versions[0].number]
+    return {
+        "checksums": checksums,
+        "cited": history.cited(found, source, versions[0], sum, address=address, now=now),
+    }
 
 
 # ---- words -----------------------------------------------------------------------------------------------------------

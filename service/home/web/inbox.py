@@ -17,8 +17,11 @@ from service.base.access import OFFICERS, Caller, Role, caller, requires
 from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.i18n import N_
+from service.catalogue.store import history
+from service.catalogue.tables import Dataset, DatasetVersion
 from service.home import store
 from service.home.web.parts import may_suspend, pages
+from service.home.web.versions import step_of
 from service.people import store as people
 from service.people.tables import Unit
 from service.policy import engine as policy
@@ -74,6 +77,7 @@ def inbox() -> ResponseReturnValue:
             today=day_of(now),
             working=policy.current().calendar.works(day_of(now)),
             suspensions=_suspensions(session, who),
+            loaded=_loaded(session, who),
             units=len(people.awaiting(session)) if who.has(Role.AUTHORITY) else None,
             titles=GROUPS,
             holders=HOLDERS,
@@ -139,3 +143,11 @@ def _suspensions(session: Session, who: Caller) -> list[tuple[Any, Any]]:
         for one, suspension in store.unconfirmed_suspensions(session)
         if may_suspend(one) and suspension.by != who.person_id
     ]
+
+
+def _loaded(session: Session, who: Caller) -> list[tuple[DatasetVersion, Dataset, str]]:
+    """Return the loaded versions that wait for this officer, each with what they are to do."""
+    unit_id = None if who.has(Role.AUTHORITY) else who.unit_id
+    found = history.waiting(session, source_unit_id=unit_id)
+    steps = ((row, dataset, step_of(session, dataset, row)) for row, dataset in found)
+    return [(row, dataset, step) for row, dataset, step in steps if step]
