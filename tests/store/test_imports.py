@@ -294,6 +294,15 @@ def test_a_report_lists_a_thousand_values_and_counts_all(refused):
     assert "第 2 行起共 2500 个值" in messages
 
 
+def test_every_column_of_a_wide_file_is_checked(read, refused):
+    wanted = [Wanted(f"h{n}", f"n{n}", ColumnType.INTEGER) for n in range(100)]
+    line = ["1"] * 100
+    text = "\n".join([",".join(one.heading for one in wanted), ",".join(line), ",".join([*line[:85], "x", *line[86:]])])
+    fault, _messages = refused("wide.csv", text, wanted)
+    assert [(one["row"], one["column"]) for one in fault.report["refused"]] == [(3, "n85")]
+    assert rows_of(read("wide.csv", text, wanted, tolerance=Tolerance(rows=1))) == [(1,) * 100]
+
+
 def test_what_a_quote_swallows_counts_as_the_lines_that_it_swallowed(read, refused):
     swallowing = '名称,泊位,日期\n"甲,1,2026-01-01\n乙,1,2026-01-01\n丙",1,2026-01-01\n丁,1,2026-01-01\n' + '戊,"x"y,\n'
     assert read("q.csv", swallowing, tolerance=Tolerance(rows=1)).report.rows_refused == 1
