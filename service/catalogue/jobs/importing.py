@@ -1,4 +1,4 @@
-"""Importing a dataset: the file is read and stored first, then one short transaction enters it."""
+"""Importing a dataset by its manifest: the file is read and stored first, then one short transaction enters it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
