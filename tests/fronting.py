@@ -22,7 +22,7 @@ from tests.house.scan import ROOT
 
 @dataclass(frozen=True)
 class Front:
-    """A running nginx: its https and http ports on loopback, the certificate that its callers trust, its process."""
+    """A running nginx: its https and http ports on loopback, the authority that its callers trust, its process."""
 
     port: int
     plain_port: int
@@ -50,7 +50,7 @@ def fronted(
     server = subprocess.Popen([*command, "-g", "daemon off;"], stderr=subprocess.DEVNULL)
     try:
         running.await_port(tls, server)
-        yield Front(tls, plain, folder / "certificate.pem", server.pid)
+        yield Front(tls, plain, folder / "ca.pem", server.pid)
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=10)
@@ -120,22 +120,35 @@ def _slices(folder: Path, store: Path) -> None:
 
 
 def _certificate(folder: Path) -> None:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    """Write an authority's certificate (ca.pem) and one of it for localhost: some callers take none that is both."""
+    authority, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca = _signed(authority, "tests", authority, "tests", ca=True)
+    leaf = _signed(own, "localhost", authority, "tests", ca=False)
+    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    (folder / "certificate.pem").write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+def _signed(
+    key: ec.EllipticCurvePrivateKey, name: str, by: ec.EllipticCurvePrivateKey, issuer: str, *, ca: bool
+) -> x509.Certificate:
     at = clock.system_now()
-    certificate = (
+    made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(_named(name))
+        .issuer_name(_named(issuer))
         .public_key(key.public_key())
-        .serial_number(1)
+        .serial_number(x509.random_serial_number())
         .not_valid_before(at - datetime.timedelta(days=1))
         .not_valid_after(at + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
     )
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    if not ca:
+        made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    return made.sign(by, hashes.SHA256())
+
+
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

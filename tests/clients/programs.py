@@ -84,7 +84,8 @@ def polars_parquet(url: str) -> Facts:
 def polars_csv(url: str) -> Facts:
     import polars
 
-    return of_arrow(polars.read_csv(url, storage_options=HEADERS).to_arrow())
+    with web().open(url, block_size=BLOCK) as file:
+        return of_arrow(polars.read_csv(file).to_arrow())
 
 
 def duckdb_httpfs(url: str) -> Facts:
