@@ -13,6 +13,20 @@ class LinkForm(BaseModel):
     expires_in: int = Field(default=3600, ge=60, le=3600, description="seconds, 60 to 3600")
 
 
+class AggregateForm(BaseModel):
+    """Numbers of rows by the values of columns."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: list[Any] = Field(default=[], description="columns, at most 8; one cell for all rows when empty")
+    measures: list[Any] | None = Field(
+        default=None,
+        description='{"function": count, sum, avg, min, max or quantile, "column", "q"}; rows are counted when absent',
+    )
+    filter: Any = Field(default=None, description="as for rows")
+    where: list[str] = Field(default=[], max_length=1000, description="column:op:value each; all must hold")
+
+
 class RowsForm(BaseModel):
     """A query for rows, as GET has it in its address."""
 

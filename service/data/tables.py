@@ -96,3 +96,16 @@ class UsageFlag(SQLModel, table=True):
     day: date
     facts: dict[str, Any] = Field(sa_type=Document)
     at: datetime = Field(sa_type=UTCDateTime)
+
+
+class ToldCell(SQLModel, table=True):
+    """That a unit was told the count of a cell, where a smallest group binds: there is a budget of different ones.
+
+    `cell` is the sum of its rows' secret keys: the same rows are the same cell, whoever asks for them and how.
+    """
+
+    __tablename__ = "told_cell"
+
+    unit_id: str = Field(primary_key=True, max_length=64)
+    dataset_id: str = Field(primary_key=True, max_length=64)
+    cell: str = Field(primary_key=True, max_length=32)

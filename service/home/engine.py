@@ -10,6 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from service.applications.forms import DecisionForm, NewDraft, SeenForm, SignBody
 from service.base.roles import Role
+from service.data.forms import AggregateForm, LinkForm, RowsForm
+from service.data.rules import FILES
+from service.data.rules.rows import KINDS as ROW_KINDS
 from service.grants.forms import HandbackForm, SuspensionForm
 from service.screening.forms import ScreeningForm
 
@@ -24,16 +27,38 @@ BODIES: dict[str, type[BaseModel] | None] = {
     "grants_api.confirm": None,
     "grants_api.hand_back": HandbackForm,
     "screening_api.screen": ScreeningForm,
+    "data.link": LinkForm,
+    "data.query_rows": RowsForm,
+    "data.aggregate": AggregateForm,
     "oauth_api.token": None,
 }
+GRANT = "the grant to read under; the one that ends last when absent"
+OF_VIEW = {
+    "grant": GRANT,
+    "version": "a version that was judged for the grant; the one that it serves when absent",
+    "as_of": "the newest such version up to this number",
+}
+OF_FILE = {**OF_VIEW, "for": "`excel` for data.csv with a byte order mark and without formulas"}
 QUERIES: dict[str, Mapping[str, str]] = {
     "data.rows": {
         "select": "column names, comma separated; all granted columns when absent",
-        "limit": "rows in the page, 1 to 10000, 100 when absent",
-        "cursor": "`next` of the page before",
-        "grant": "the grant to read under; the one that ends last when absent",
+        "filter": 'JSON: {"column", "op", "value"}, {"and": [filter, …]} or {"or": [filter, …]}',
+        "where": "column:op:value; may be given several times, and all must hold",
+        "order": "column names, comma separated, a minus in front for descending; empty values come last",
+        "limit": "rows in the page, 1 to 10000, 100 when absent; of an export, which has all when absent",
+        "cursor": "`next` of the page before, with the same filter and order",
+        "count": "`true` for the number of rows found, up to 10000, and whether it is exact",
+        "format": "json (a page), jsonl, csv, arrow or parquet (all rows); in place of Accept",
+        **OF_VIEW,
     },
-    "data.file": {"grant": "the grant to read under; the one that ends last when absent"},
+    "data.query_rows": OF_VIEW,
+    "data.aggregate": OF_VIEW,
+    "data.file": {**OF_FILE, "link": "the signed part of an address, in place of a token"},
+    "data.link": OF_FILE,
+    "data.part": OF_VIEW,
+    "data.manifest": OF_VIEW,
+    "data.schema": OF_VIEW,
+    "data.changes": {**OF_VIEW, "since": "the version that the caller has"},
     "catalogue_api.datasets": {
         "q": "words, in Chinese or English, or pinyin; at most 100 letters",
         "domain": "key domain; like every facet it may be given several times, and any of its values will do",
@@ -71,6 +96,8 @@ ROWS: dict[str, Any] = {
         },
         "rows": {"type": "array", "items": {"type": "object"}},
         "next": {"type": ["string", "null"]},
+        "count": {"type": "integer", "description": "where it was asked for: rows found, at most 10000"},
+        "exact": {"type": "boolean", "description": "false where there are more than `count`"},
     },
 }
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -157,16 +184,19 @@ def _queries(route: Route) -> list[dict[str, Any]]:
 
 
 def _success(route: Route, method: str) -> str:
-    makes_nothing = route.endpoint in ("oauth_api.token", "screening_api.screen")
+    makes_nothing = route.endpoint in ("oauth_api.token", "screening_api.screen", "data.query_rows", "data.aggregate")
     return "201" if method == "POST" and not makes_nothing else "200"
 
 
 def _answer(route: Route) -> dict[str, Any]:
-    if route.endpoint == "data.file":
-        kinds = ("application/vnd.apache.parquet", "text/csv")
+    if route.endpoint in ("data.file", "data.part"):
+        kinds = sorted(FILES.values()) if route.endpoint == "data.file" else [FILES["data.parquet"]]
         return {"description": "the file", "content": {kind: {"schema": {"type": "string"}} for kind in kinds}}
-    schema = {"$ref": f"{SCHEMAS}Rows"} if route.endpoint == "data.rows" else {"type": "object"}
-    return {"description": "done", "content": {"application/json": {"schema": schema}}}
+    if route.endpoint in ("data.rows", "data.query_rows"):
+        kinds = {kind: {"schema": {"type": "string"}} for name, kind in ROW_KINDS.items() if name != "json"}
+        page = {"application/json": {"schema": {"$ref": f"{SCHEMAS}Rows"}}}
+        return {"description": "rows", "content": page | kinds}
+    return {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
 def _problem() -> dict[str, Any]:

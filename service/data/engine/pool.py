@@ -175,14 +175,15 @@ class Answer:
 
 
 def _exactly(line: socket.socket, size: int) -> bytes:
-    found = bytearray(size)
-    view, got = memoryview(found), 0
-    while got < size:
-        more = line.recv_into(view[got:])
+    """Return so many bytes from a line; as one piece where the system gives them so, which copies them once only."""
+    found: list[bytes] = []
+    while size:
+        more = line.recv(size, socket.MSG_WAITALL)
         if not more:
             raise EngineBroken("ended")
-        got += more
-    return bytes(found)
+        found.append(more)
+        size -= len(more)
+    return found[0] if len(found) == 1 else b"".join(found)
 
 
 def _mine() -> _Pool:

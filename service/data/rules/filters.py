@@ -32,8 +32,8 @@ OPERATORS = {
 ALL_OPERATORS = (*("eq", "ne", "lt", "le", "gt", "ge", "in", "between"), "contains", "is_null")
 EXPECTED = {
     "string": N_("文字，至多 1000 字"),
-    "integer": N_("整数"),
-    "number": N_("数字"),
+    "integer": N_("整数值"),
+    "number": N_("数值"),
     "date": N_("日期，如 2026-01-31"),
     "datetime": N_("时间，如 2026-01-31T08:00:00+08:00；不写时区即为北京时间"),
     "boolean": N_("true 或 false"),

@@ -104,13 +104,13 @@ def query_of(asked: dict[str, Any], columns: Columns, *, apply: str) -> Query:
     """Return the query that `asked` ("select", "filter", "order") means; a refusal that names all that is wrong."""
     faults = Faults()
     granted = tuple(columns.types)
-    found = _filter(asked, columns, faults)
+    found = filter_asked(asked, columns, faults)
     order = _order(asked.get("order"), columns, faults)
     faults.demand_none(granted, apply=apply)
     return Query(selected(asked.get("select"), granted, tuple(columns.known), apply=apply), found, order)
 
 
-def _filter(asked: dict[str, Any], columns: Columns, faults: Faults) -> Filter | None:
+def filter_asked(asked: dict[str, Any], columns: Columns, faults: Faults) -> Filter | None:
     """Return what `filter` and every `where` say together."""
     parts = []
     if asked.get("filter") is not None:
@@ -134,7 +134,7 @@ def _order(given: str | Sequence[Any] | None, columns: Columns, faults: Faults) 
         return ()
     found = []
     for place, text in enumerate(names):
-        name = text.strip() if isinstance(text, str) else text
+        name = text.strip() if isinstance(given, str) else text
         down = isinstance(name, str) and name.startswith("-") and name not in columns.types
         name = name[1:] if down else name
         if columns.holds(name, f"/order/{place}", faults):

@@ -36,10 +36,21 @@ def _column(column: pa.Array) -> pa.Array:
     valid = None
     if column.null_count:
         valid = pc.is_valid(column).buffers()[1]
-        column = pc.fill_null(column, _zero(column.type))
+        column = column if _is_bare(column) else pc.fill_null(column, _zero(column.type))
     if column.offset:
         column = pa.concat_arrays([column, column.slice(0, 0)])  # copies what it joins
     return pa.Array.from_buffers(column.type, len(column), [_cut(valid, (len(column) + 7) // 8), *_values(column)])
+
+
+def _is_bare(column: pa.Array) -> bool:
+    """Whether a column of texts has nothing under its empty values: its values fill what its offsets span."""
+    if not pa.types.is_string(column.type) or column.offset:
+        return False
+    _valid, offsets, data = column.buffers()
+    if data is None:
+        return False
+    end = int.from_bytes(memoryview(offsets)[4 * len(column) : 4 * len(column) + 4], "little")
+    return memoryview(offsets)[:4] == b"\0\0\0\0" and pc.sum(pc.binary_length(column)).as_py() == end
 
 
 def _zero(kind: pa.DataType) -> pa.Scalar:

@@ -6,10 +6,13 @@ Titles say what happened and stand with the refusals themselves; this is the way
 from service.base.i18n import N_
 
 BY_CODE = {
+    "aggregate-not-allowed": N_("只计行数，只按答复中 listed 的字段分组和筛选。"),
+    "bad-filter": N_("逐条看 errors：pointer 是位置，message 是应有的写法。"),
     "bad-parameter": N_("对照接口文档改正查询参数。"),
     "bad-request": N_("对照接口文档检查请求的格式。"),
     "changed": N_("重新打开页面，看清变动后再办理；您填写的内容仍在。"),
     "column-not-granted": N_("只选授权内的字段，或者另行申请缺少的字段。"),
+    "cell-budget-spent": N_("改用已查过的分组；确需更多的，与数源单位联系。"),
     "cross-site": N_("从本站页面提交表单；程序调用请使用访问令牌。"),
     "cursor-expired": N_("去掉 cursor 参数，从第一页重新读取。"),
     "data-plane-shut": N_("等管理人员核对完毕；隔几分钟重试一次即可。"),
@@ -35,6 +38,7 @@ BY_CODE = {
     "method-not-allowed": N_("看答复中的 Allow，改用允许的方法。"),
     "no-application-needed": N_("直接下载，不需要申请。"),
     "no-such-column": N_("到数据集页面核对字段名。"),
+    "not-acceptable": N_("Accept 或 format 改用 json、jsonl、csv、arrow、parquet 之一。"),
     "not-allowed": N_("这件事由其他角色办理；需要时请本单位管理员增加角色。"),
     "not-found": N_("核对地址和编号；不公开的内容也是这样答复。"),
     "not-open": N_("该数据集禁止开放；可以看同一数源单位的汇总数据。"),
@@ -43,6 +47,7 @@ BY_CODE = {
     "person-required": N_("由本人登录网页办理；系统令牌只能取数。"),
     "precondition-failed": N_("去掉 If-Match，从头下载新的一版。"),
     "prohibited": N_("去掉所列字段后部分开放，或者退回补正，或者写明条款不予开放。"),
+    "query-too-heavy": N_("收窄条件、减少分组或去掉排序再试；要全部数据的，下载整个文件。"),
     "quota-spent": N_("按 Retry-After 等待；RateLimit 答复头写明还剩多少。"),
     "range-not-satisfiable": N_("从头读取，或者改用文件之内的范围。"),
     "second-person-required": N_("由另一名审核人办理下一步。"),

@@ -92,12 +92,19 @@ def _make_the_rest() -> None:
         sa.Column("at", db.UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("about", name=op.f("pk_usage_flag")),
     )
+    op.create_table(
+        "told_cell",
+        sa.Column("unit_id", sa.String(64), nullable=False),
+        sa.Column("dataset_id", sa.String(64), nullable=False),
+        sa.Column("cell", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("unit_id", "dataset_id", "cell", name=op.f("pk_told_cell")),
+    )
     for column in ("dataset_id", "grant_id"):
         op.create_index(op.f(f"ix_usage_flag_{column}"), "usage_flag", [column])
 
 
 def downgrade() -> None:
-    for table in ("usage_flag", "client_network", "usage_reservation", "usage_day"):
+    for table in ("told_cell", "usage_flag", "client_network", "usage_reservation", "usage_day"):
         op.drop_table(table)
     with op.batch_alter_table("usageevent") as change:
         change.drop_index("ix_usageevent_grant_id_id")
