@@ -33,6 +33,7 @@ RUNTIME_LOCK = ROOT / "requirements.lock"
 TEST_LOCK = ROOT / "requirements-test.lock"
 BUILD_LOCK = ROOT / "requirements-build.lock"
 WEB_TOOLS = ROOT / "tests" / "web"
+NGINX = "usr/sbin/nginx"  # in the system's package
 STAMP = "qiantang.stamp"
 NPM_LINES = 4  # what npm says first says what is wrong; the rest is its usage
 SUITES = ("rules", "policies", "store", "http", "house", "clients", "journeys", "web")
@@ -162,6 +163,7 @@ def test() -> None:
     os.environ.pop("QIANTANG_HOME", None)
     find_postgresql()
     find_chromium()
+    find_nginx()
     find_web_tools()
     bad = lint()
     results = [Suite(name) for name in SUITES]
@@ -304,6 +306,44 @@ def install_own_chromium() -> bool:
     return chromium()
 
 
+def find_nginx() -> None:
+    """Put an nginx that has its slice module into QIANTANG_NGINX; the test environment's wheel has none."""
+    unpacked = TEST_VENV / "nginx"
+    places = [os.environ.get("QIANTANG_NGINX"), shutil.which("nginx"), "/usr/sbin/nginx", str(unpacked / NGINX)]
+    found = next(filter(slices, filter(None, places)), None) or unpack_nginx(unpacked)
+    if found is None:
+        stop(
+            "nginx with its slice module is missing: install the package nginx, or set QIANTANG_NGINX to its executable."
+        )
+    os.environ["QIANTANG_NGINX"] = found
+
+
+def slices(nginx: str) -> bool:
+    """Whether this is an nginx that runs here and can send slices."""
+    if not Path(nginx).is_file():
+        return False
+    done = subprocess.run([nginx, "-V"], capture_output=True, text=True, check=False)
+    return "--with-http_slice_module" in done.stderr
+
+
+def unpack_nginx(folder: Path) -> str | None:
+    """Unpack the system's package of nginx for the tests alone; installed, it would start and take port 80."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        return None
+    print("unpacking nginx …", flush=True)
+    for package in ("nginx", "nginx-core"):
+        with tempfile.TemporaryDirectory(prefix="qiantang-nginx-") as place:
+            fetch = ["apt-get", "-q", "download", package]
+            if subprocess.run(fetch, cwd=place, capture_output=True, check=False).returncode and os.geteuid() == 0:
+                subprocess.run(["apt-get", "-q", "update"], capture_output=True, check=False)
+                subprocess.run(fetch, cwd=place, capture_output=True, check=False)
+            for file in Path(place).glob("*.deb"):
+                subprocess.run(["dpkg-deb", "-x", str(file), str(folder)], capture_output=True, check=False)
+        if slices(str(folder / NGINX)):
+            return str(folder / NGINX)
+    return None
+
+
 def find_web_tools() -> None:
     """Install the checkers of the web suite as their lock says, unless they are there; put node into QIANTANG_NODE."""
     node, npm = find_node()
@@ -348,6 +388,7 @@ def bench() -> NoReturn:
     setup_tests()
     find_postgresql()
     find_chromium()
+    find_nginx()
     find_web_tools()
     os.environ["QIANTANG_FULL"] = "1"
     journeys = Suite("journeys")
