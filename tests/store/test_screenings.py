@@ -153,4 +153,4 @@ def test_a_dataset_that_everybody_may_not_have_is_not_published():
         verdicts = actions.column_verdicts(session, for_everybody(DATASET, [PLATE, "lot_id"]), now=NOW)
         assert verdicts["lot_id"]["own_outcome"] == "pass"
         with pytest.raises(NotPublishable):
-            jobs._judge(session, DATASET, "unconditional", now=NOW)
+            jobs.publishing._judge(session, DATASET, "unconditional", now=NOW)

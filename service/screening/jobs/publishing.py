@@ -14,8 +14,8 @@ from service.catalogue import store as datasets
 from service.catalogue.actions import secrecy, versions
 from service.catalogue.engine import profile
 from service.catalogue.rules import Openness
-from service.catalogue.tables import DatasetVersion
 from service.catalogue.rules.versions import VersionState
+from service.catalogue.tables import DatasetVersion
 from service.grants import jobs as views
 from service.grants.actions import telling
 from service.grants.tables import Grant

@@ -1,0 +1,42 @@
+"""What is judged, how a verdict is read, and when a new version may reach a grant.  Pure."""
+
+from service.screening.rules.requests import (
+    APPLICANT_KINDS,
+    CHANGING,
+    CHIPS,
+    DOMAINS,
+    FACTS,
+    OUTCOMES,
+    PROVENANCE,
+    SEMANTICS,
+    Applicant,
+    Ask,
+    Column,
+    Held,
+    Judged,
+    NotPublishable,
+    Subject,
+    UnknownColumn,
+    canonical,
+    chip,
+    column_shown,
+    digests_of,
+    for_everybody,
+    gather,
+    level_of,
+    own_rules,
+    seal_of,
+    standing_ids,
+    standing_out,
+    strictest,
+    strictness,
+    tally,
+    worse_credit,
+)
+
+__all__ = [
+    "APPLICANT_KINDS", "Applicant", "Ask", "CHANGING", "CHIPS", "Column", "DOMAINS", "FACTS", "Held", "Judged",
+    "NotPublishable", "OUTCOMES", "PROVENANCE", "SEMANTICS", "Subject", "UnknownColumn", "canonical", "chip",
+    "column_shown", "digests_of", "for_everybody", "gather", "level_of", "own_rules", "seal_of", "standing_ids",
+    "standing_out", "strictest", "strictness", "tally", "worse_credit",
+]  # fmt: skip
