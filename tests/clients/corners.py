@@ -113,7 +113,7 @@ def _apart(home: Path, folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _move(home: Path, database: str, store: str) -> None:
-    """Put a demo's rows into another database and its objects into another store; it is no demo's any longer."""
+    """Put a demo's rows into another database, its objects into another store; it is no demo's any longer."""
     db.connect(f"sqlite:///{home}/qiantang.db")
     found = rows.read()
     db.connect(database)
@@ -124,6 +124,11 @@ def _move(home: Path, database: str, store: str) -> None:
     db.engine().dispose()
     (home / "qiantang.db").unlink()
     (home / "demo.json").unlink()
+    move_objects(home, store)
+
+
+def move_objects(home: Path, store: str) -> None:
+    """Put the objects of a demo's folder into another store."""
     os.environ.update(buckets.variables())
     blobs.connect(store, home / "copies")
     objects = home / "store"

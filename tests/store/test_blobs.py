@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -366,7 +367,45 @@ def test_a_server_that_stalls_is_away_in_seconds(far, monkeypatch):
     far.way.how = STALLING
     said(far.folder)
     far.way.how = FINE
-    assert blobs.read("raw/a") == b"x"
+    wait_for(lambda: read_again("raw/a") == b"x", buckets.SHUT_SECONDS + 1)
+
+
+def read_again(key: str) -> bytes | None:
+    try:
+        return blobs.read(key)
+    except Away:
+        return None
+
+
+def test_a_server_that_was_silent_is_asked_by_one_at_a_time(far, monkeypatch):
+    """Else every thread of the service would wait for it, one request after the other, and no page would come."""
+    monkeypatch.setattr(buckets, "SILENT", timedelta(seconds=1))
+    monkeypatch.setattr(buckets, "RETRIES", {"max_retries": 0})
+    monkeypatch.setattr(buckets, "SLOW_SECONDS", 0.5)
+    far.connect()
+    keep("raw/a", b"x", far.folder)
+    far.way.how = STALLING
+    with pytest.raises(Away):
+        blobs.size("raw/a")
+    began = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(Away):
+            blobs.size("raw/a")
+    assert time.monotonic() - began < 1
+    time.sleep(buckets.SHUT_SECONDS)
+    took: list[float] = []
+
+    def ask() -> None:
+        began = time.monotonic()
+        assert read_again("raw/a") is None
+        took.append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([seconds for seconds in took if seconds > 0.5]) == 1
 
 
 def test_a_bucket_that_is_not_there_or_is_closed_to_us_is_away(bucket, tmp_path, monkeypatch):

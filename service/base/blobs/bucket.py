@@ -5,6 +5,7 @@ AWS_SECRET_ACCESS_KEY, or from the machine's role, as the library finds them; no
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ GRACE = 10.0  # seconds that a reading may wait for the next WINDOW bytes, its r
 WINDOW = 1 << 20
 CUT = 1.0  # seconds within which a reading broke off by being cut, and not by silence
 RESUMED = 8 << 20  # bytes that must have come before a reading that broke off is taken up once more
+SHUT_SECONDS = 2.0  # for which a server that was silent is not asked again
+SLOW_SECONDS = 3.0  # after which a failed request counts as silence
 CHECKED_SECONDS = 60.0  # for which a copy is believed without asking whether its object is still there
 KNOWN = {"endpoint", "region", "style", "ca"}
 FORM = "s3://bucket/prefix?endpoint=https://…&region=…&style=path|virtual&ca=/path.pem"
@@ -46,6 +49,7 @@ class Bucket:
     def __init__(self, bucket: str, prefix: str, given: dict[str, str], copies: Copies) -> None:
         self._copies, self._name = copies, f"{given.get('endpoint', '')} {bucket} {prefix}"
         self._checked: dict[str, float] = {}
+        self._fuse = _Fuse()
         client = partial(_client, bucket, prefix, given)
         self._quick, self._reading = client(SILENT, SILENT * 2), client(SILENT, WHOLE)
         self._writing = client(UPLOAD, UPLOAD)
@@ -117,7 +121,8 @@ class Bucket:
                 yield from (entry["path"] for entry in page)
 
     def reach(self) -> None:
-        next(self.keys(""), None)
+        with self._fuse.guarding():
+            next(self.keys(""), None)
 
     @contextmanager
     def as_file(self, key: str) -> Iterator[Path]:
@@ -180,11 +185,50 @@ class Bucket:
     def _asking(self) -> Iterator[None]:
         """Raise Away for a store that does not answer; an object is missing only where its bucket is there."""
         try:
-            with _answering():
+            with self._fuse.guarding(), _answering():
                 yield
         except FileNotFoundError:
             self.reach()
             raise
+
+
+class _Fuse:
+    """Keeps the service's threads from waiting one after the other for a server that says nothing.
+
+    After a silence nobody asks for SHUT_SECONDS; then one asks, and the others when it was answered.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._silent, self._shut_until = False, 0.0
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        began = time.monotonic()
+        with self._lock:
+            if began < self._shut_until:
+                raise Away("silent")
+            if self._silent:
+                self._shut_until = began + SILENT.total_seconds()
+        try:
+            yield
+        except Away:
+            self._failed(began)
+            raise
+        except FileNotFoundError:
+            self._answered()
+            raise
+        self._answered()
+
+    def _failed(self, began: float) -> None:
+        now = time.monotonic()
+        with self._lock:
+            if self._silent or now - began > SLOW_SECONDS:
+                self._silent, self._shut_until = True, now + SHUT_SECONDS
+
+    def _answered(self) -> None:
+        with self._lock:
+            self._silent, self._shut_until = False, 0.0
 
 
 class _Reading(Iterator[bytes]):

@@ -19,6 +19,7 @@ from service.base.blobs.faults import Away
 KEPT_BYTES = 8 << 30  # all copies together; what is being read stays beyond it
 KEPT_SECONDS = 12 * 3600  # by the machine's clock, as files are dated by it
 TIDY_SECONDS = 600  # between two looks at what has grown old
+TURN_SECONDS = 20.0  # for which a reader waits for another one's download
 TURNS = 64  # downloads that can run side by side
 PART = ".part"  # a copy that is being written
 
@@ -135,7 +136,11 @@ class Copies:
         locks = self.folder / "locks"
         locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (locks / str(int(_digest(name)[:8], 16) % TURNS)).open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            deadline = time.monotonic() + TURN_SECONDS
+            while not _locked(lock.fileno()):
+                if time.monotonic() > deadline:
+                    raise Away("another process is at it")
+                time.sleep(0.02)
             yield
 
     def _tidy_sometimes(self) -> None:
@@ -145,6 +150,14 @@ class Copies:
     def _path(self, name: str) -> Path:
         digest = _digest(name)
         return self.folder / "objects" / digest[:2] / (digest + PurePosixPath(name).suffix)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _digest(name: str) -> str:
