@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import math
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -23,6 +26,7 @@ from service.data.engine import Part, pool
 from service.data.engine.compiling import rows_statement, shown
 from service.data.engine.job import Job
 from service.data.engine.rows import source_of
+from service.data.rules.aggregates import Aggregation, Measure
 from service.data.rules.filters import Filter, Group, Term
 from service.data.rules.rows import Order, Page, Query, QueryTooHeavy
 
@@ -301,3 +305,68 @@ def test_children_know_no_settings_of_the_service(parts, monkeypatch):
         assert b"QIANTANG" not in environment
     finally:
         child.end()
+
+
+def test_children_end_with_a_web_worker_that_was_killed(tmp_path):
+    program = (
+        "import time; from service.data.engine import pool; pool.warm(); pool.settle(); "
+        "print(*[child.process.pid for child in pool._mine().idle], flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as worker:
+        children = [Path(f"/proc/{number}") for number in worker.stdout.readline().split()]
+        assert len(children) == 2 and all(one.exists() for one in children)
+        worker.kill()
+    for _wait in range(100):
+        if not any(_runs(one) for one in children):
+            return
+        time.sleep(0.1)
+    raise AssertionError("a child outlived its worker")
+
+
+def _runs(process: Path) -> bool:
+    try:
+        return process.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+# ---- aggregates ------------------------------------------------------------------------------------------------------
+
+
+@few
+@given(st.none() | filters, st.lists(st.sampled_from(["select", "open", "day"]), max_size=2, unique=True))
+def test_cells_are_those_of_plain_python(parts, found, group):
+    measures = (Measure("count"), Measure("count", "share"), Measure("sum", COUNT), Measure("min", "at"),
+                Measure("avg", "share"))  # fmt: skip
+    cells = engine.aggregate(parts, Aggregation(tuple(group), measures, found))
+    expected: dict[Any, list[dict[str, Any]]] = {} if group else {(): []}
+    for one in ROWS:
+        if found is None or holds(found, one):
+            expected.setdefault(tuple(as_shown(one)[name] for name in group), []).append(one)
+    assert {tuple(row[name] for name in group) for row in cells.rows} == set(expected)
+    for row in cells.rows:
+        rows = expected[tuple(row[name] for name in group)]
+        shares = [one["share"] for one in rows if one["share"] is not None]
+        assert (row["count"], row["count_share"]) == (len(rows), len(shares))
+        counts = [one[COUNT] for one in rows if one[COUNT] is not None]
+        assert row[f"sum_{COUNT}"] == (sum(counts) if counts else None)
+        moments = [one["at"] for one in rows if one["at"] is not None]
+        assert row["min_at"] == (min(moments).isoformat() if moments else None)
+        assert row["avg_share"] == (pytest.approx(sum(shares) / len(shares)) if shares else None)
+
+
+def test_a_cell_s_noise_follows_its_rows_and_its_key(parts):
+    salts = [f"sha-{place}" for place in range(len(parts))]
+    by_day = Aggregation(("day",), (Measure("count"),))
+    first = engine.count_cells(parts, by_day, 2, b"k" * 32, salts)
+    assert engine.count_cells(parts, by_day, 2, b"k" * 32, salts) == first
+    alone = Aggregation((), (Measure("count"),), Term("day", "eq", (date(2026, 1, 6),)))
+    (row,) = [one for one in first.rows if one["day"] == "2026-01-06"]
+    assert engine.count_cells(parts, alone, 2, b"k" * 32, salts).rows == [{"count": row["count"]}]
+    assert engine.count_cells(parts, by_day, 2, b"o" * 32, salts).rows != first.rows
+    counts = {name: sum(str(one["day"]) == name for one in ROWS) for name in {one["day"] for one in first.rows}}
+    off = {one["count"] - counts[one["day"]] for one in first.rows if one["day"]}
+    assert off <= {-2, -1, 0, 1, 2} and len(off) > 2
+    big = engine.count_cells(parts, by_day, 7, b"k" * 32, salts)
+    assert all(one["count"] >= 7 for one in big.rows) and len(big.rows) < len(first.rows)
+    assert len(set(first.names)) == len(first.rows)

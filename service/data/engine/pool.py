@@ -21,7 +21,8 @@ from service.base.errors import Unavailable
 from service.data.engine.job import HEAD, Job
 from service.data.rules.rows import QueryTooHeavy
 
-SPARE = 2  # children that wait
+SPARE = 2  # children that are started before they are asked for
+KEPT = 4  # that wait at most
 MOST = 12  # answers under way at once in one process
 LAST_JOB = 50  # after which a child is replaced: what it kept of memory goes with it
 WAIT_SECONDS = 2.0  # for one of the MOST places
@@ -198,6 +199,9 @@ def _mine() -> _Pool:
 def _take(pool: _Pool) -> Child:
     with pool.lock:
         child = pool.idle.pop() if pool.idle else None
+        last = not pool.idle
+    if last:
+        warm()
     if child is not None and child.process.poll() is not None:
         child.end()
         return _take(pool)
@@ -206,11 +210,10 @@ def _take(pool: _Pool) -> Child:
 
 def _give_back(pool: _Pool, child: Child, *, reusable: bool) -> None:
     with pool.lock:
-        if reusable and child.jobs < LAST_JOB and len(pool.idle) < SPARE:
+        if reusable and child.jobs < LAST_JOB and len(pool.idle) < KEPT:
             pool.idle.append(child)
             return
     child.end()
-    warm()
 
 
 def _fill(pool: _Pool) -> None:
