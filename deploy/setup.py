@@ -312,9 +312,7 @@ def find_nginx() -> None:
     places = [os.environ.get("QIANTANG_NGINX"), shutil.which("nginx"), "/usr/sbin/nginx", str(unpacked / NGINX)]
     found = next(filter(slices, filter(None, places)), None) or unpack_nginx(unpacked)
     if found is None:
-        stop(
-            "nginx with its slice module is missing: install the package nginx, or set QIANTANG_NGINX to its executable."
-        )
+        stop("nginx with its slice module is missing: install the package nginx, or set QIANTANG_NGINX to its path.")
     os.environ["QIANTANG_NGINX"] = found
 
 

@@ -19,6 +19,8 @@ from service.base import clock
 from tests import running
 from tests.house.scan import ROOT
 
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")  # folders of nginx's own
+
 
 @dataclass(frozen=True)
 class Front:
@@ -101,9 +103,7 @@ def _configuration(folder: Path, *, upstream: int, tls: int, plain: int, store: 
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)
-    temporary = "".join(
-        f"    {kind}_temp_path {folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
+    temporary = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in TEMPORARY)
     text = text.replace("http {\n", "http {\n" + temporary, 1)
     if os.geteuid() == 0:
         text = "user root;\n" + text  # the test's folders are closed to everybody else

@@ -115,10 +115,12 @@ def plain_nginx(folder: Path, store: Path) -> Iterator[tuple[int, int]]:
     """Run nginx over the folder of objects, with nothing else to do; give its port and process."""
     port = running.free_port()
     config = folder / "plain.conf"
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind}; " for kind in fronting.TEMPORARY)
     user = "user root;" if os.geteuid() == 0 else ""
     config.write_text(
         f"{user} worker_processes 1; master_process off; daemon off; pid {folder}/p; error_log {folder}/e.log;\n"
-        f"events {{ }} http {{ access_log off; sendfile on; server {{ listen 127.0.0.1:{port}; root {store}; }} }}\n"
+        f"events {{ }} http {{ {temporary} access_log off; sendfile on;\n"
+        f"server {{ listen 127.0.0.1:{port}; root {store}; }} }}\n"
     )
     command = [str(fronting.slicing_nginx()), "-p", str(folder), "-c", str(config)]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
