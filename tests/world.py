@@ -119,7 +119,7 @@ class World:
         }  # fmt: skip
         with db.writing() as session:
             grant = grants.issue(session, grants.NewGrant(**given | changes), by="tests", now=now)
-        assert grant_jobs.build_grant_view(grant.id)
+        assert grant_jobs.build_grant_view(grant.id, pepper=self.settings.pepper())
         if unit == "firm-lake":
             with db.writing() as session:
                 clients.allow(session, client or self.client_id, grant.id, unit_id=unit, by="tests", now=now)

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from service.catalogue.rules import OTHER
 from service.grants.rules import DELIVERIES
+from service.grants.rules.obliging import Asked, Compiled, Setting, compiled
 from service.policy import engine as policy
 from service.policy.engine.folder import read_lists, yaml_files
 from service.policy.rules.calendar import Clock, read_clock, working_days_between
@@ -160,8 +161,19 @@ def working_days(start: datetime, end: datetime) -> int:
     return working_days_between(start, end, works=policy.current().calendar.works)
 
 
-def blocked(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the obligations that nothing would enforce on this request: {"obligation", "zh", "en"} each."""
+def treatment(facts: Mapping[str, Any], verdict: Mapping[str, Any], columns: Sequence[Asked]) -> Compiled:
+    """Return the steps and the quota that see to a verdict's conditions on the columns that would be granted."""
+    setting = Setting(columns, facts["spatial_m"], facts["temporal_min"], quasi(each.semantic for each in columns))
+    return compiled([plain(each) for each in obligations_of(verdict)], setting)
+
+
+def blocked(
+    facts: Mapping[str, Any], verdict: Mapping[str, Any], met: Sequence[Mapping[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return the obligations that nothing would enforce on this request: {"obligation", "zh", "en"} each.
+
+    `met` are those that the view would be compiled to see to (`treatment`).
+    """
     parsed = read_facts(facts, policy.current().vocabulary)
     asked = Grantable(
         columns=parsed.columns or (),
@@ -170,6 +182,7 @@ def blocked(facts: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[dict[s
         days=parsed.retention_days or 0,
         spatial_m=parsed.spatial_m,
         temporal_min=parsed.temporal_min,
+        met=_OBLIGATIONS.validate_json(json.dumps([dict(each) for each in met])),
     )
     found = blocking(obligations_of(verdict), asked, policy.current().vocabulary.enforcers)
     return [{"obligation": plain(each.obligation), "zh": each.zh, "en": each.en} for each in found]

@@ -280,11 +280,38 @@ def test_an_obligation_that_nothing_would_enforce_blocks_the_last_step_and_is_na
     with db.writing() as session:
         application = cases.submitted(session)
         session.get(Dataset, DATASET).temporal_min = 1
+        session.get(DatasetColumn, (DATASET, "entry_time")).type = "string"  # whose text nobody can make coarser
         session.flush()
         cases.decided(session, application, "steward")
     with db.writing() as session, pytest.raises(Unenforceable) as refusal:
         cases.decided(session, again(session, application), "reviewer")
     assert [each["kind"] for each in refusal.value.facts["obligations"]] == ["coarsen_time"]
+
+
+def test_an_obligation_that_a_view_can_be_compiled_for_is_agreed_on_in_words_and_carried_by_the_grant():
+    with db.writing() as session:
+        application = cases.submitted(session)
+        session.get(Dataset, DATASET).temporal_min = 1
+        session.flush()
+        cases.decided(session, application, "steward")
+        cases.decided(session, again(session, application), "reviewer")
+    with db.writing() as session:
+        assert "（entry_time；时间精确到15 分钟）" in store.agreement(session, application.id).text
+        grant = cases.signed(session, again(session, application))
+    step = {"kind": "coarsen_time", "unit": "minute", "every": 15}
+    assert grant.transforms == [step | {"column": name} for name in ("entry_time", "exit_time")]
+
+
+def test_what_would_be_done_to_the_data_must_be_what_the_agreement_says():
+    with db.writing() as session:
+        application = cases.submitted(session)
+        session.get(Dataset, DATASET).temporal_min = 1
+        session.flush()
+        cases.decided(session, application, "steward")
+        cases.decided(session, again(session, application), "reviewer")
+        session.get(Dataset, DATASET).temporal_min = 15
+    with db.writing() as session, pytest.raises(VerdictChanged):
+        cases.signed(session, again(session, application))
 
 
 def test_a_unit_that_is_not_verified_submits_but_is_not_granted():

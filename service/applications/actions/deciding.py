@@ -21,6 +21,7 @@ from service.applications.actions.parts import (
     tell_unit,
 )
 from service.applications.actions.reading import agreement_of, ask_of, iso, subject, visible
+from service.applications.actions.treating import agreed, bracket, told, treatment
 from service.applications.rules import Actor, State, Verb
 from service.applications.tables import Agreement, Application, Decision
 from service.audit.actions import record
@@ -36,6 +37,7 @@ from service.catalogue import store as catalogue
 from service.catalogue.rules import DatasetState, Openness
 from service.catalogue.tables import Dataset
 from service.grants import actions as grants
+from service.grants.rules.transforms import Transform, document
 from service.grants.tables import Grant
 from service.people import store as people
 from service.people.rules import UnitUnverified
@@ -161,7 +163,8 @@ def offer_agreement(
     session: Session, application: Application, dataset: Dataset, judged: Judged, *, by: Actor, now: datetime
 ) -> Agreement:
     """Lay down the agreement's text; the grant is issued when the unit signs, never by the approval alone."""
-    text = judging.agreement_text(_terms(session, application, dataset), judged.verdict)
+    steps = treatment(session, application, dataset, judged).steps
+    text = judging.agreement_text(_terms(session, application, dataset, steps), judged.verdict)
     agreement = Agreement(
         application_id=application.id, text=text, digest=sha256(text.encode()).hexdigest(),
         screening_id=judged.id, offered_at=now,
@@ -189,7 +192,7 @@ def sign(session: Session, id: str, *, seen: int, digest: str, by: Actor, now: d
     dataset = catalogue.dataset(session, application.dataset_id)
     take(session, application)
     judged = _judged_again(session, application, dataset, agreement, now=now)
-    grant = _issue(session, application, agreement, judged, by=by, now=now)
+    grant = _issue(session, application, dataset, agreement, judged, by=by, now=now)
     agreement.signed_by, agreement.signed_at = by.person_id, now
     application.screening_id = judged.id
     store.release(session, id)
@@ -282,9 +285,14 @@ def _judged_again(
 
 
 def _issue(
-    session: Session, application: Application, agreement: Agreement, judged: Judged, *, by: Actor, now: datetime
-) -> Grant:
+    session: Session, application: Application, dataset: Dataset, agreement: Agreement, judged: Judged, *, by: Actor,
+    now: datetime,
+) -> Grant:  # fmt: skip
+    """Issue the grant that was agreed on; VerdictChanged when what would be done to the data is not what it says."""
     assert application.ends_on is not None
+    seen_to = treatment(session, application, dataset, judged)
+    if not agreed(agreement.text, application.columns, seen_to.steps):
+        raise rules.VerdictChanged(rules="、".join(standing_ids(judged.verdict)), outcome=judged.verdict["outcome"])
     wanted = grants.NewGrant(
         unit_id=application.unit_id,
         dataset_id=application.dataset_id,
@@ -296,6 +304,8 @@ def _issue(
         ends_at=end_of_day(application.ends_on),
         dataset_version=catalogue.latest(session, application.dataset_id, now=now).number,
         rests_on={"screening": judged.id, "lists": list(judged.digests), "agreement": agreement.digest},
+        transforms=[document(step) for step in seen_to.steps],
+        quota=seen_to.quota,
         tasks=judging.tasks(judged.verdict, starts_on=day_of(now), ends_on=application.ends_on),
     )
     return grants.issue(session, wanted, by=by.person_id, now=now)
@@ -307,7 +317,7 @@ def _row_filter(application: Application) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def _terms(session: Session, application: Application, dataset: Dataset) -> Terms:
+def _terms(session: Session, application: Application, dataset: Dataset, steps: Sequence[Transform]) -> Terms:
     """Return what an agreement says of its case; the term begins when the unit signs.
 
     What the unit wrote stays on one line, inside its clause: a line of their own would read as one more clause.
@@ -322,8 +332,8 @@ def _terms(session: Session, application: Application, dataset: Dataset) -> Term
         source_unit=people.unit(session, dataset.source_unit_id).name,
         authority=authority.name if authority else "",
         dataset=dataset.title_zh,
-        columns=tuple(f"{titles.get(name, name)}（{name}）" for name in application.columns),
-        rows=_rows(application),
+        columns=tuple(f"{titles.get(name, name)}{bracket(name, steps)}" for name in application.columns),
+        rows="；".join(filter(None, (_rows(application), told(steps).get(None)))),
         purpose=application.purpose,
         statement=one_line(application.statement).rstrip("。.；;"),  # the clause sets its own stop
         delivery=application.delivery,

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from service.applications import rules
 from service.applications.actions.reading import ask_of
+from service.applications.actions.treating import treatment
 from service.applications.rules import Verb
 from service.applications.tables import Application
 from service.base.beijing import day_of
@@ -119,7 +120,8 @@ def obstacles(
         return
     if not people.verified(session, application.unit_id):
         yield UnitUnverified(unit=application.unit_id)
-    if blocked := judging.blocked(judged.facts, judged.verdict):
+    met = treatment(session, application, dataset, judged).met
+    if blocked := judging.blocked(judged.facts, judged.verdict, met):
         yield rules.Unenforceable(
             obligations=[each["obligation"] for each in blocked], listed="；".join(pick(each) for each in blocked)
         )

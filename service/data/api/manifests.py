@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from service.base import clock, db, http
 from service.base.access import Role, requires
 from service.base.db import Session
-from service.base.i18n import N_, gettext
+from service.base.i18n import N_, current, gettext
 from service.catalogue import store as catalogue
 from service.data import gate
 from service.data.api.parts import admitted as ask_gate
@@ -79,20 +79,17 @@ def schema(dataset_id: str) -> ResponseReturnValue:
             **column,
             "title": known[column["name"]].title if column["name"] in known else None,
             "description": known[column["name"]].description if column["name"] in known else None,
-            "transforms": [_said(step) for step in steps if transforms.words(step)[0] == column["name"]],
+            "transforms": [_said(step) for step in steps if transforms.about(step) == column["name"]],
         }
         for column in admitted.view.columns
     ]
-    rows = [_said(step) for step in steps if transforms.words(step)[0] is None]
+    rows = [_said(step) for step in steps if transforms.about(step) is None]
     return _answer(admitted, "schema", {**_head(admitted), "columns": columns, "transforms": rows})
 
 
 def _said(step: Transform) -> dict[str, Any]:
     """Return a step as it is granted, with its words in the reader's language."""
-    _column, message, facts = transforms.words(step)
-    if isinstance(unit := facts.get("unit"), tuple):
-        facts["unit"] = gettext(unit[0], **unit[1])
-    return {**transforms.document(step), "words": gettext(message, **facts)}
+    return {**transforms.document(step), "words": transforms.said(step, gettext, "、" if current() == "zh" else ", ")}
 
 
 def _earlier(asked: Asked, admitted: Admitted, since: int) -> Admitted:

@@ -37,6 +37,7 @@ from service.grants.rules.views import (
     Recipe,
     VersionState,
     ViewState,
+    fault_words,
     recipe,
     unenforceable,
 )
@@ -45,6 +46,6 @@ __all__ = [
     "AT_ONCE", "BadRecipe", "BadTransform", "DELIVERIES", "Described", "FileState", "Format", "GrantEnded",
     "GrantNotStarted", "GrantReturned", "GrantStanding", "GrantSuspended", "NotEnforceable", "Promise", "REMIND_AT",
     "RETAKE_AFTER", "Recipe", "SEE_ALL", "SUSPECT", "TOLD_AFTER", "Transform", "VersionState", "ViewBuilding",
-    "ViewHeld", "ViewState", "WrongDelivery", "confirmation_due", "detected", "judged_as", "may_hand_back",
-    "may_oversee", "may_see", "recipe", "refusal", "standing", "unenforceable", "windows",
+    "ViewHeld", "ViewState", "WrongDelivery", "confirmation_due", "detected", "fault_words", "judged_as",
+    "may_hand_back", "may_oversee", "may_see", "recipe", "refusal", "standing", "unenforceable", "windows",
 ]  # fmt: skip

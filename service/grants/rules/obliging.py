@@ -194,7 +194,8 @@ def _of_rows(
         )
         return [Aggregate(by=by, k=k if groups else CELL, count=count)], [*groups, *only]
     named = tuple(column.name for column in setting.columns if _quasi(column, setting))
-    return ([Suppress(columns=named, k=k)] if named else []), groups
+    # Without a column that tells anybody apart, cells may be counts already: nobody here knows which.
+    return ([Suppress(columns=named, k=k)], groups) if named else ([], [])
 
 
 def _quasi(column: Asked, setting: Setting) -> bool:

@@ -3,7 +3,7 @@
 A step is compiled to SQL elsewhere; here is what it may say, what it makes of a column's type, and its words.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -266,20 +266,27 @@ SAID = {
     "coarsen_space": N_("坐标取不细于 %(metres)s 米的网格中心"),
     "coarsen_area": N_("区划代码只保留前 %(digits)s 位"),
     "suppress": N_("字段 %(columns)s 取值相同的不足 %(k)s 行的，整组不提供"),
-    "aggregate": N_("只提供按 %(by)s 汇总的行数，不足 %(k)s 行的分组不提供，行数带有至多 %(noise)s 的固定扰动"),
+    "aggregate": N_("只提供按 %(by)s 汇总的行数与合计，不足 %(k)s 行的分组不提供，行数带有至多 %(noise)s 的固定扰动"),
+    "aggregate-all": N_("只提供总行数与合计，不足 %(k)s 行的不提供，行数带有至多 %(noise)s 的固定扰动"),
 }
 
 
-def words(step: Transform) -> tuple[str | None, str, dict[str, Any]]:
-    """Return the column that a step is about (None: rows), its message and the message's facts.
+def about(step: Transform) -> str | None:
+    """Return the column that a step is about; None where it is about rows."""
+    return None if isinstance(step, OfRows) else step.column
 
-    The fact `unit` is a pair of a message and its facts.
-    """
+
+def said(step: Transform, say: Callable[[str], str], joint: str = "、") -> str:
+    """Return what a step does, each message put into words by `say`, names joined by `joint`."""
     facts = step.model_dump(exclude={"kind", "column"})
     for name in ("columns", "by", "edges"):
         if facts.get(name) is not None:
-            facts[name] = "、".join(f"{each:g}" if isinstance(each, int | float) else each for each in facts[name])
+            facts[name] = joint.join(f"{each:g}" if isinstance(each, int | float) else each for each in facts[name])
     if isinstance(step, CoarsenTime):
-        facts["unit"] = (UNITS[step.unit], {"n": step.every})
-    kind = "bucket-edges" if isinstance(step, Bucket) and step.edges else step.kind
-    return (None if isinstance(step, OfRows) else step.column), SAID[kind], facts
+        facts["unit"] = say(UNITS[step.unit]) % {"n": step.every}
+    kind: str = step.kind
+    if isinstance(step, Bucket) and step.edges:
+        kind = "bucket-edges"
+    if isinstance(step, Aggregate) and not step.by:
+        kind = "aggregate-all"
+    return say(SAID[kind]) % facts

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
+from service.base.i18n import N_
 from service.grants.rules import transforms
 from service.grants.rules.transforms import KINDS, BadTransform, Transform
 
@@ -29,6 +30,20 @@ class FileState(StrEnum):
     BUILDING = "building"
     READY = "ready"
     FAILED = "failed"
+
+
+FAULTS = {
+    "disk": N_("磁盘空间不足"),
+    "memory": N_("内存不足"),
+    "time": N_("计算时间超过上限"),
+    "silent": N_("生成数据的进程没有响应"),
+    "Away": N_("存储没有响应"),
+}
+
+
+def fault_words(note: str) -> str:
+    """Return why a build failed, as a message: what people can do something about by its name."""
+    return FAULTS.get(note.partition(":")[0], N_("程序故障，已记入日志"))
 
 
 class VersionState(StrEnum):

@@ -14,13 +14,14 @@ from service.base.access import FIRM, READERS, caller, requires
 from service.base.beijing import day_of, last_day
 from service.base.db import Session
 from service.base.errors import NotFound
-from service.base.i18n import N_
+from service.base.i18n import N_, current, gettext
 from service.catalogue import store as catalogue
 from service.data import store as usage
 from service.data.rules import FORMATS
 from service.data.rules.quota import quota_of
 from service.grants import rules as grant_rules
 from service.grants import store as grants
+from service.grants.rules import FileState, transforms
 from service.home import rules, store
 from service.home.store import Granted
 from service.home.web.parts import entry, may_suspend, pages, units_of
@@ -117,8 +118,17 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
 
 
 def _view(session: Session, one: Granted) -> dict[str, Any]:
+    """Return the view that serves with its files, or how far the one is that is being made; and files being made."""
     view = grants.view_of(session, one.grant.id)
-    return {"view": view, "files": grants.files_of(session, view.id) if view else {}}
+    files = grants.view_files(session, view.id) if view else {}
+    making = None if view else grants.view_at_hand(session, one.grant.id)
+    return {
+        "view": view,
+        "files": {name: file for name, file in files.items() if file.state == FileState.READY},
+        "converting": [file for file in files.values() if file.state in (FileState.WANTED, FileState.BUILDING)],
+        "making": making,
+        "fault": grant_rules.fault_words(making.note) if making and making.note else None,
+    }
 
 
 def _may_see_grant(one: Granted) -> bool:
@@ -129,7 +139,9 @@ def _scope(session: Session, one: Granted, application: Application) -> dict[str
     """Return the dataset's columns: those granted in the order of the view, and those that were not."""
     known = {column.name: column for column in catalogue.columns(session, one.dataset.id)}
     asked = set(application.draft.get("columns", []))
+    steps, joint = transforms.read(one.grant.transforms), "、" if current() == "zh" else ", "
     return {
+        "treated": {transforms.about(step): transforms.said(step, gettext, joint) for step in steps},
         "columns": [known[name] for name in one.grant.columns if name in known],
         "closed": [(column, name in asked) for name, column in known.items() if name not in one.grant.columns],
     }

@@ -21,7 +21,10 @@ from service.policy.rules.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Grantable:
-    """What is about to be granted, at its precisions as served, for `days`; `served` are the ways out that exist."""
+    """What is about to be granted, at its precisions as served, for `days`; `served` are the ways out that exist.
+
+    `met` are obligations that the view is compiled to see to.
+    """
 
     columns: tuple[Column, ...]
     delivery: str
@@ -29,6 +32,7 @@ class Grantable:
     days: int
     spatial_m: float | None = None
     temporal_min: float | None = None
+    met: tuple[Obligation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ def blocking(
 ) -> tuple[Blocked, ...]:
     """Return the obligations that this build would not enforce on `grant`; empty means it may be issued.
 
-    Projection, term, delivery and a precision that is already coarse enough are enforced here; what the vocabulary
+    Projection, term, delivery, what the view is compiled to see to and a precision that is already coarse enough are
+    enforced here; what the vocabulary
     has enforced by contract or process becomes a clause of the agreement (and a task).  Everything else blocks.
     """
     found = ((each, _why(each, grant, enforcers)) for each in obligations)
@@ -62,6 +67,8 @@ def blocking(
 
 
 def _why(obligation: Obligation, grant: Grantable, enforcers: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
+    if obligation in grant.met:
+        return None
     if isinstance(obligation, DropColumns):
         return _undropped(obligation, grant)
     if isinstance(obligation, MaxRetention):
@@ -117,8 +124,8 @@ def _too_fine(
     is_zh = "未知" if served is None else f"{served:g}{unit_zh}"
     is_en = "unknown" if served is None else f"{served:g} {unit_en}"
     return (
-        f"{zh}为{is_zh}，须不细于{wanted}{unit_zh}，本系统尚不能粗化",
-        f"{en} is {is_en}, must be {wanted} {unit_en} or coarser, and this system cannot yet coarsen it",
+        f"{zh}为{is_zh}，须不细于{wanted}{unit_zh}，所申请的字段无法由系统粗化",
+        f"{en} is {is_en}, must be {wanted} {unit_en} or coarser, and the columns asked for cannot be coarsened",
     )
 
 
