@@ -16,8 +16,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from service.base import access, assets, blobs, cache, clock, db, http, i18n, log, processes, state
 from service.base.access import Role, caller_or_none, requires
 from service.base.beijing import BEIJING
+from service.base.doorstep import Doorstep
 from service.base.settings import BadSetting, Settings, resource_dir
 from service.catalogue.engine import near as catalogue
+from service.catalogue.store import search
 from service.home.jobs import demo_accounts
 from service.people.rules import ROLE_NAMES
 from service.people.web import ask_to_log_in, find_caller
@@ -57,6 +59,8 @@ def create_app(settings: Settings | None = None, parts: Iterable[str] = ALL_PART
         for module in PARTS[part]:
             _register(app, module)
     _demand_access(app)
+    door = Doorstep(app.wsgi_app, search.revision_now, session_cookie=http.cookie_name(settings))
+    app.wsgi_app = door  # type: ignore[assignment,method-assign]
     if settings.secure:
         # https ends at one proxy of ours, which tells the client's address and scheme; Host stays the client's.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]

@@ -12,20 +12,17 @@ from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from service.base import assets, blobs, clock, db, log, states
+from service.base import assets, blobs, clock, db, doorstep, log, states
 from service.base.access import Caller
 from service.base.errors import CrossSite, Invalid, NotFound, Refusal, TooLarge, Unavailable, UntrustedHost
 from service.base.forms import parse
 from service.base.i18n import N_, TAGS, current, gettext, negotiate, speak
 from service.base.settings import Settings
-from service.base.shelf import Shelf
 from service.base.states import detail_of as detail_of
 from service.base.states import local_path as local_path
 
 MACHINE_PATHS = ("/api/", "/oauth/", "/.well-known/", "/metrics", "/healthz", "/readyz", "/audit/")
 THEMES = ("light", "dark")
-SHELF = 16 << 20  # bytes of visitors' pages that a process keeps
-LONGEST_KEPT = 300  # characters of an address whose page is kept
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 BEGINNING = {"/login", "/units"}  # what begins a session: another site must not choose whose
 SECURITY_HEADERS = {
@@ -64,7 +61,6 @@ def install(app: Flask, settings: Settings, find_caller: FindCaller, ask_to_log_
     `ask_to_log_in` answers a form that was sent without a session good enough for it.
     """
     app.extensions["settings"] = settings
-    app.extensions["shelf"] = Shelf(SHELF)
     app.extensions["ask_to_log_in"] = ask_to_log_in
     app.before_request(_open)
     app.before_request(lambda: _identify(find_caller))
@@ -101,22 +97,13 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
 
 
 def shared_page(about: Hashable, make: Callable[[], Response]) -> Response:
-    """Return the page that `make` renders, or the one kept from an earlier visitor to this address.
+    """Return the page that `make` renders; made for a visitor, it is given to the next as it is (base.doorstep).
 
-    `about` changes with everything that the page shows; language, theme and address are added here.  A page is kept
-    when it was made for a visitor and went well: it is the same for all of them.
+    `about` changes with everything that the page shows but its address, its language and its theme.
     """
-    key = (about, current(), theme(), request.full_path)
-    if g.get("caller") or len(request.full_path) > LONGEST_KEPT:
-        return make()
-    shelf: Shelf = current_app.extensions["shelf"]
-    if (kept := shelf.get(key)) is not None:
-        answer = make_response(kept)
-        answer.headers["Cache-Control"] = "private, no-cache"
-        return answer
     answer = make()
-    if answer.status_code == 200:
-        shelf.put(key, answer.get_data())
+    if not g.get("caller"):
+        request.environ[doorstep.SHARED] = about
     return answer
 
 

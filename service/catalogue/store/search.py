@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import TextClause, and_, delete, insert, or_, text
 
-from service.base.db import Session, add_to_counts, col, select
+from service.base.db import Session, add_to_counts, col, glance, select
 from service.catalogue.rules import unpacked
 from service.catalogue.tables import (
     LARGE_BLOCK,
@@ -59,7 +59,7 @@ _ENTRIES = {
     for engine, asked in _OF.items()
     for lean in (True, False)
 }
-_REVISION = text("SELECT kind, n FROM facetcount WHERE kind IN ('last', 'all') AND value = ''")
+_REVISION = "SELECT kind, n FROM facetcount WHERE kind IN ('last', 'all') AND value = ''"
 LAST = 1 << 62
 
 
@@ -219,7 +219,16 @@ def count_of(session: Session, kind: str, value: str = "") -> int:
 
 def revision(session: Session) -> tuple[int, int]:
     """Return what changes whenever a dataset is entered or leaves, and with it what any list shows."""
-    found = {str(row.kind): int(row.n) for row in session.connection().execute(_REVISION)}
+    return _revision(session.connection().exec_driver_sql(_REVISION))
+
+
+def revision_now() -> tuple[int, int]:
+    """Return the revision as it is committed now, without a session."""
+    return _revision(glance(_REVISION))
+
+
+def _revision(rows: Iterable[Any]) -> tuple[int, int]:
+    found = {str(kind): int(n) for kind, n in rows}
     return found.get("last", 0), found.get("all", 0)
 
 
