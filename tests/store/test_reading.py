@@ -28,7 +28,7 @@ from service.data.engine.job import Job
 from service.data.engine.rows import source_of
 from service.data.rules.aggregates import Aggregation, Measure
 from service.data.rules.filters import Filter, Group, Term
-from service.data.rules.rows import Order, Page, Query, QueryTooHeavy
+from service.data.rules.rows import NotQueryable, Order, Page, Query, QueryTooHeavy
 
 bounded = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -198,6 +198,16 @@ def test_without_a_filter_pages_cross_files(parts):
     for limit in (1000, 99, 100, 3):
         assert walk(parts, Query(NAMES), limit) == [as_shown(one) for one in ROWS]
     assert engine.counted(parts, None) == (330, True)
+
+
+def test_a_column_that_is_called_like_a_place_is_read_but_not_queried(tmp_path):
+    pq.write_table(pa.table({"File_Row_Number": [7, 8, 9]}), tmp_path / "v.parquet")
+    view, names = [Part(tmp_path / "v.parquet", 3)], ("File_Row_Number",)
+    assert walk(view, Query(names), 2) == [{"File_Row_Number": number} for number in (7, 8, 9)]
+    assert exported(view, Query(names, Term(names[0], "ge", (8,))), "csv") == (b'"File_Row_Number"\r\n8\r\n9\r\n', 2)
+    for query in (Query(names, Term(names[0], "ge", (8,))), Query(names, None, (Order(names[0]),))):
+        with pytest.raises(NotQueryable):
+            walk(view, query, 2)
 
 
 # ---- exports ---------------------------------------------------------------------------------------------------------

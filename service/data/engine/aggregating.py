@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from service.data.engine import pool
-from service.data.engine.compiling import PLACE, Bound, Part, Source, where
+from service.data.engine.compiling import PLACE, Bound, Part, Source, demand_places, where
 from service.data.engine.job import Job
 from service.data.engine.paging import SORTING, SORTING_SECONDS
 from service.data.engine.rows import as_json, source_of
@@ -44,7 +44,9 @@ def count_cells(parts: Sequence[Part], asked: Aggregation, k: int, key: bytes, s
     row_key = f"md5_number({bound.add(key.hex())} || ':' || {place}) % 4294967296"
     names = [one.name for one in asked.measures]
     fields = ["count(*)::BIGINT AS cell_rows", f"sum(({row_key})::HUGEINT)::VARCHAR AS cell_key"]
-    table = pool.whole(_job(source_of(parts), asked, fields, [f"count(*) >= {bound.add(k)}"], bound))
+    source = source_of(parts)
+    demand_places(source)
+    table = pool.whole(_job(source, asked, fields, [f"count(*) >= {bound.add(k)}"], bound))
     width = len(asked.group)
     counts = table.column(width).to_pylist()
     keys = [int(text) for text in table.column(width + 1).to_pylist()]

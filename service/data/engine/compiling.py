@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from service.data.rules.filters import Filter, Group, Term
-from service.data.rules.rows import Query
+from service.data.rules.rows import NotQueryable, Query
 from service.grants.engine.opening import identifier, literal, parquet
 
 PLACE = (identifier("file_index"), identifier("file_row_number"))  # where a row lies, of which file and therein
@@ -44,6 +44,13 @@ class Source:
     def before(self, index: int) -> int:
         """Return how many rows lie in the files before the one at `index`."""
         return sum(part.rows for part in self.parts[:index])
+
+
+def demand_places(source: Source) -> None:
+    """Raise NotQueryable when the places of rows cannot be asked for: a column of the view has their name."""
+    names = [name for name in source.physical if identifier(name.casefold()) in PLACE]
+    if names:
+        raise NotQueryable(columns=", ".join(names))
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from service.data.engine.compiling import (
     Source,
     Statement,
     count_statement,
+    demand_places,
     row_statement,
     rows_statement,
     shown,
@@ -34,6 +35,7 @@ def read_page(parts: Sequence[Part], query: Query, start: int | None, limit: int
     if not query.order and query.filter is None:
         return _plain(parts, query, start or 0, limit)
     source = source_of(parts)
+    demand_places(source)
     table = _sorted(source, query, start, limit) if query.order else _filtered(source, query, start or 0, limit)
     return _shown(table, source, query, limit)
 
@@ -55,6 +57,8 @@ def export(
     `start` is where a page's cursor points, as for `read_page`.
     """
     source = source_of(parts)
+    if query.order or start:
+        demand_places(source)
     after = _after(source, query, start) if query.order and start is not None else None
     fields = shown(query.columns, source.physical, kind)
     statement = rows_statement(source, query, fields, start=start or 0, after=after, limit=limit)

@@ -30,6 +30,7 @@ ADVICE = {
     "bad-parameter": N_("核对请求的参数：limit 为 1 到 10000 的整数，select 的字段名不重复。"),
     "bad-filter": N_("逐条看 errors：pointer 是位置，message 是应有的写法。"),
     "not-acceptable": N_("Accept 或 format 改用 json、jsonl、csv、arrow、parquet 之一。"),
+    "not-queryable": N_("逐页读取，或下载整个文件后自行筛选。"),
     "query-too-heavy": N_("收窄条件、减少分组或去掉排序再试；要全部数据的，下载整个文件。"),
     "aggregate-not-allowed": N_("只计行数，只按答复中 listed 的字段分组和筛选。"),
     "cell-budget-spent": N_("改用已查过的分组；确需更多的，与数源单位联系。"),

@@ -63,6 +63,15 @@ class QueryTooHeavy(Refusal):
     detail = N_("查询已停止。请收窄条件、去掉排序，或下载整个文件。")
 
 
+class NotQueryable(Refusal):
+    """A column is called as the database calls the place of a row.  Facts: `columns`."""
+
+    code = "not-queryable"
+    title = N_("这个数据集不能按条件查询")
+    status = 422
+    detail = N_("字段名 %(columns)s 与查询引擎的保留名相同，请逐页读取或下载整个文件。")
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Where a page of rows begins in its view, counted in rows from 0, and which columns it shows.

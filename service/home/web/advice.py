@@ -47,6 +47,7 @@ BY_CODE = {
     "person-required": N_("由本人登录网页办理；系统令牌只能取数。"),
     "precondition-failed": N_("去掉 If-Match，从头下载新的一版。"),
     "prohibited": N_("去掉所列字段后部分开放，或者退回补正，或者写明条款不予开放。"),
+    "not-queryable": N_("逐页读取，或下载整个文件后自行筛选。"),
     "query-too-heavy": N_("收窄条件、减少分组或去掉排序再试；要全部数据的，下载整个文件。"),
     "quota-spent": N_("按 Retry-After 等待；RateLimit 答复头写明还剩多少。"),
     "range-not-satisfiable": N_("从头读取，或者改用文件之内的范围。"),
