@@ -20,6 +20,7 @@ from service.base.doorstep import Doorstep
 from service.base.settings import BadSetting, Settings, resource_dir
 from service.catalogue.engine import near as catalogue
 from service.catalogue.store import search
+from service.data import engine as data
 from service.home.jobs import demo_accounts
 from service.people.rules import ROLE_NAMES
 from service.people.web import ask_to_log_in, find_caller
@@ -114,6 +115,7 @@ def from_environment() -> Flask:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 50, 100)
+    data.warm()
     return app
 
 

@@ -50,7 +50,7 @@ def _is_bare(column: pa.Array) -> bool:
     if data is None:
         return False
     end = int.from_bytes(memoryview(offsets)[4 * len(column) : 4 * len(column) + 4], "little")
-    return memoryview(offsets)[:4] == b"\0\0\0\0" and pc.sum(pc.binary_length(column)).as_py() == end
+    return bytes(memoryview(offsets)[:4]) == b"\0\0\0\0" and pc.sum(pc.binary_length(column)).as_py() == end
 
 
 def _zero(kind: pa.DataType) -> pa.Scalar:
