@@ -76,7 +76,7 @@ def _events():
 
 def test_an_answer_is_charged_whole_before_its_first_byte_and_written_down_after_its_last(charged):
     meter = charged(Amount(100, 1000))
-    meter.begin()
+    meter.reserve()
     assert _charged(_today()) == Amount(100, 1000) and _events() == []
     assert meter.send(Amount(40, 400)) and meter.send(Amount(60, 600))
     meter.end()
@@ -87,7 +87,7 @@ def test_an_answer_is_charged_whole_before_its_first_byte_and_written_down_after
 
 def test_a_cut_answer_costs_what_was_sent(charged):
     meter = charged(Amount(100, 1000))
-    meter.begin()
+    meter.reserve()
     meter.send(Amount(40, 400))
     meter.end()
     assert _charged(_today()) == Amount(40, 400)
@@ -96,18 +96,18 @@ def test_a_cut_answer_costs_what_was_sent(charged):
 
 def test_what_is_on_its_way_leaves_no_room_for_another(charged):
     first, second = charged(Amount(ROWS - 10, 5)), charged(Amount(11, 5))
-    first.begin()
+    first.reserve()
     with pytest.raises(QuotaSpent) as refused:
-        second.begin()
+        second.reserve()
     assert refused.value.facts["what"] == "rows" and refused.value.facts["limit"] == ROWS
     first.end()
-    second.begin()
+    second.reserve()
     second.end()
 
 
 def test_an_answer_of_unknown_length_is_cut_where_the_day_ends(charged):
     meter, sent = charged(), 0
-    meter.begin()
+    meter.reserve()
     while meter.send(Amount(10, 1 << 20)):
         sent += 1
     meter.end()
@@ -116,7 +116,7 @@ def test_an_answer_of_unknown_length_is_cut_where_the_day_ends(charged):
 
 def test_a_dead_worker_s_answer_is_written_down_as_far_as_it_was_known_and_frees_the_rest(charged):
     meter = charged(Amount(ROWS, 1000))
-    meter.begin()
+    meter.reserve()
     meter.send(Amount(300, 30))
     assert meter.keep()
     meter.send(Amount(100, 10))
@@ -130,10 +130,10 @@ def test_a_dead_worker_s_answer_is_written_down_as_far_as_it_was_known_and_frees
 
 def test_whoever_charges_next_settles_what_has_lapsed(charged):
     lost = charged(Amount(ROWS, 1))
-    lost.begin()
+    lost.reserve()
     clock.set_shift(LAPSE + timedelta(seconds=5))
     late = charged(Amount(ROWS, 1))
-    late.begin()
+    late.reserve()
     late.end()
     with db.reading() as session:
         assert session.exec(db.select(Reservation)).all() == []
@@ -141,7 +141,7 @@ def test_whoever_charges_next_settles_what_has_lapsed(charged):
 
 def test_an_answer_counts_on_the_day_it_was_admitted(charged):
     meter, today = charged(Amount(10, 10)), _today()
-    meter.begin()
+    meter.reserve()
     meter.send(Amount(10, 10))
     clock.set_shift(timedelta(days=1))
     meter.end()
@@ -154,7 +154,7 @@ def test_many_workers_at_once_take_no_more_than_there_is(charged):
     def download():
         meter = charged(Amount(30_000, 1000))
         try:
-            meter.begin()
+            meter.reserve()
         except QuotaSpent:
             return
         meter.send(Amount(30_000, 1000))
@@ -187,7 +187,7 @@ class Interleaved(RuleBasedStateMachine):
     def begin(self, rows, size):
         meter = self.make(Amount(rows, size))
         try:
-            meter.begin()
+            meter.reserve()
             self.open.append(meter)
         except QuotaSpent:
             assert not _fits(Amount(rows, size))
@@ -196,7 +196,7 @@ class Interleaved(RuleBasedStateMachine):
     def begin_unknown(self):
         meter = self.make()
         try:
-            meter.begin()
+            meter.reserve()
             self.open.append(meter)
         except QuotaSpent:
             pass

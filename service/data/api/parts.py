@@ -115,7 +115,7 @@ def flowing(
     """
     total = Amount(rows, size) if rows is not None and size is not None else None
     meter = Meter(admitted, asked, face, total)
-    meter.begin()
+    meter.reserve()
     return oauth.Afterwards(_sending(meter, gate.still_open(admitted, asked), pieces), meter.end)
 
 

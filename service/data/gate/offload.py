@@ -24,7 +24,7 @@ def hand_over(admitted: Admitted, asked: Asked, face: str, amount: Amount) -> st
         charge(admitted, asked, face, amount)
         return ""
     meter = Meter(admitted, asked, face, amount)
-    meter.begin()
+    meter.reserve()
     return meter.reservation
 
 

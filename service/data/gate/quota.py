@@ -110,7 +110,7 @@ class Meter:
         """What the answer is reserved as; empty where nothing was."""
         return self._id or ""
 
-    def begin(self) -> None:
+    def reserve(self) -> None:
         """Reserve what the answer will take, or its first step; QuotaSpent when that is not left."""
         if self.admitted.grant is None or not self.admitted.quota.daily:
             return
