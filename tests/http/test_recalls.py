@@ -78,3 +78,16 @@ def test_a_recall_from_another_site_is_refused(world):
     path = f"/datasets/{world.dataset}/recalls"
     assert browser.post(path, data=FORM, headers=headers, base_url=ORIGIN).status_code == 403
     assert not world.found("select id from recall")
+
+
+def test_a_recall_waits_in_the_inbox_of_whoever_may_confirm_it(world):
+    page = file(world).headers["Location"]
+    assert page in world.login("authority-1").get("/inbox").text
+    assert page in world.login("transport-2").get("/inbox").text
+    for other in ("transport-1", "health-1"):
+        assert page not in world.login(other).get("/inbox").text
+    assert (
+        f"/datasets/{world.dataset}/recalls"
+        in world.login("transport-1").get(f"/datasets/{world.dataset}/versions").text
+    )
+    assert "/recalls" not in world.visitor().get(f"/datasets/{world.dataset}/versions").text

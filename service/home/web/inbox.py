@@ -18,7 +18,8 @@ from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.i18n import N_
 from service.catalogue.store import history
-from service.catalogue.tables import Dataset, DatasetVersion
+from service.catalogue.store import recalls as recall_store
+from service.catalogue.tables import Dataset, DatasetVersion, Recall
 from service.home import store
 from service.home.web.parts import may_suspend, pages
 from service.home.web.versions import step_of
@@ -78,6 +79,7 @@ def inbox() -> ResponseReturnValue:
             working=policy.current().calendar.works(day_of(now)),
             suspensions=_suspensions(session, who),
             loaded=_loaded(session, who),
+            recalls=_recalls(session, who),
             units=len(people.awaiting(session)) if who.has(Role.AUTHORITY) else None,
             titles=GROUPS,
             holders=HOLDERS,
@@ -151,3 +153,13 @@ def _loaded(session: Session, who: Caller) -> list[tuple[DatasetVersion, Dataset
     found = history.waiting(session, source_unit_id=unit_id)
     steps = ((row, dataset, step_of(session, dataset, row)) for row, dataset in found)
     return [(row, dataset, step) for row, dataset, step in steps if step]
+
+
+def _recalls(session: Session, who: Caller) -> list[tuple[Recall, Dataset]]:
+    """Return the recalls of rows that wait for this officer as the second person."""
+    unit_id = None if who.has(Role.AUTHORITY) else who.unit_id
+    return [
+        (row, dataset)
+        for row, dataset in recall_store.waiting(session, source_unit_id=unit_id)
+        if row.filed_by != who.person_id
+    ]
