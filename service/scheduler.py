@@ -49,6 +49,7 @@ JOBS: tuple[Job, ...] = (
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
     Job("grants-views", 2, lambda settings: grants.build_missing(pepper=settings.pepper())),
     Job("grants-files", 2, lambda _settings: grants.make_wanted()),
+    Job("grants-views-collect", 3_600, lambda _settings: grants.collect()),
     Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
     Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
     Job("grants-suspensions", 60, lambda _settings: grants.flag_unconfirmed_suspensions()),

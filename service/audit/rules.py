@@ -53,6 +53,7 @@ KINDS: dict[str, str] = {
     "grant:lift": N_("数据使用授权·恢复"),
     "grant:move": N_("数据使用授权·改用新版本"),
     "grant:handback": N_("数据使用授权·交还"),
+    "view:collect": N_("数据视图·清理"),
     "view:file": N_("数据视图·格式转换"),
     "view:ready": N_("数据视图·可用"),
     "view:quarantine": N_("数据视图·隔离"),

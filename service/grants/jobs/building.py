@@ -15,7 +15,7 @@ from service.base.errors import Refusal
 from service.grants import actions, engine, rules, store
 from service.grants.actions import Claimed, Source
 from service.grants.engine import BuiltFile
-from service.grants.jobs.keeping import Retaken, keep, told
+from service.grants.jobs.keeping import Retaken, demand_there, keep, told
 from service.grants.rules import AT_ONCE, Format, ViewBuilding, ViewHeld, ViewState
 from service.grants.tables import ReleasedView, ViewPart
 
@@ -88,6 +88,7 @@ def build(claimed: Claimed) -> bool:
         _note(claimed, told(fault))
         return False
     with db.writing() as session:
+        demand_there(session, [file.key for file in files.values()])
         return actions.settle_ready(session, claimed, files, now=clock.now(session))
 
 
@@ -105,6 +106,7 @@ def _parts(claimed: Claimed) -> list[ViewPart]:
         parts.append(part)
         rows = sum(part.rows for part in parts)
         with db.writing() as session:
+            demand_there(session, [part.key])
             if not actions.keep_part(session, claimed, part, rows=rows, now=clock.now(session)):
                 raise Retaken
     return parts

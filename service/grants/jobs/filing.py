@@ -8,7 +8,7 @@ from service.base import blobs, clock, db, log
 from service.grants import actions, engine, rules, store
 from service.grants.actions import Wanted
 from service.grants.engine import BuiltFile
-from service.grants.jobs.keeping import Retaken, keep, told
+from service.grants.jobs.keeping import Retaken, demand_there, keep, told
 from service.grants.rules import Format
 
 
@@ -34,6 +34,7 @@ def make_file(view_id: str, format: str) -> bool:
             actions.note_failed_file(session, wanted, ", ".join(reasons), now=clock.now(session))
             log.info("grants", "file not made", view=view_id, format=format, fault=", ".join(reasons))
             return False
+        demand_there(session, [built.key])
         return actions.settle_file(session, wanted, built, now=clock.now(session))
 
 

@@ -1,12 +1,15 @@
 """Putting what was built into the store, and saying what went wrong."""
 
 import errno
+from collections.abc import Iterable
 
 from service.base import blobs
 from service.base.blobs import Away
+from service.base.db import Session
 from service.grants import engine
 from service.grants.engine import BuiltFile, Failed
 from service.grants.rules import BadTransform
+from service.grants.store import collecting
 
 
 class Retaken(Exception):
@@ -19,6 +22,13 @@ def keep(file: BuiltFile) -> None:
     with blobs.as_file(file.key) as kept:
         if engine.sha256(kept) != file.sha256:
             raise OSError(f"the store holds other bytes under {file.key}")
+
+
+def demand_there(session: Session, keys: Iterable[str]) -> None:
+    """Make sure that objects that are about to be named are in the store, and stay there; FileNotFoundError."""
+    collecting.lock_objects(session)
+    for key in keys:
+        blobs.size(key)
 
 
 def told(fault: Exception) -> str:

@@ -10,6 +10,7 @@ from service.base import clock
 from service.base.db import Session, col, insert_or_ignore, select
 from service.base.errors import NotFound
 from service.catalogue import store as catalogue
+from service.catalogue.tables import DatasetVersion
 from service.grants.rules import VersionState, ViewState
 from service.grants.store.grants import returned
 from service.grants.tables import Grant, GrantVersion, ReleasedView, ViewPart
@@ -75,23 +76,29 @@ def public_view(session: Session, dataset_id: str, version: int | None = None) -
 def without_view(session: Session, *, now: datetime, retake_before: datetime, limit: int) -> Sequence[tuple[str, int]]:
     """Return the grants that have not ended, and the judged versions of theirs whose view nobody has made or is making.
 
-    The version that a grant serves comes first, then the newest.  A quarantined view counts as made: a person looks at
-    it; so does a collected one of a version that the grant has left.  A claim that has not been heard of since
-    `retake_before` counts as nobody's.
+    The version that a grant serves comes first, then the newest; versions that it has left and those that were
+    withdrawn are not made any more.  A quarantined view counts as made: a person looks at it.  A claim that has not
+    been heard of since `retake_before` counts as nobody's.
     """
     serves = col(Grant.dataset_version) == GrantVersion.number
     made = (
         exists()
         .where(col(ReleasedView.grant_id) == Grant.id, col(ReleasedView.dataset_version) == GrantVersion.number)
         .where(col(ReleasedView.epoch) == Grant.epoch)
+        .where(col(ReleasedView.state) != ViewState.COLLECTED)
         .where((col(ReleasedView.state) != ViewState.BUILDING) | (col(ReleasedView.beat_at) > retake_before))
-        .where((col(ReleasedView.state) != ViewState.COLLECTED) | ~serves)
+        .correlate(Grant, GrantVersion)
+    )
+    withdrawn = (
+        exists()
+        .where(col(DatasetVersion.dataset_id) == Grant.dataset_id, col(DatasetVersion.number) == GrantVersion.number)
+        .where(col(DatasetVersion.withdrawn_at).is_not(None))
         .correlate(Grant, GrantVersion)
     )
     rows = session.exec(
         select(Grant.id, GrantVersion.number)
         .join(GrantVersion, col(GrantVersion.grant_id) == Grant.id)
-        .where(Grant.ends_at > now, GrantVersion.state == VersionState.JUDGED, ~made, ~returned())
+        .where(Grant.ends_at > now, GrantVersion.state == VersionState.JUDGED, ~made, ~withdrawn, ~returned())
         .where(col(GrantVersion.number) >= Grant.dataset_version)
         .order_by(serves.desc(), col(Grant.created_at), col(GrantVersion.number).desc())
         .limit(limit)
