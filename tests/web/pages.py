@@ -51,7 +51,8 @@ READERS = tuple(Reader(role, language) for language in LANGUAGES for role in ROL
 def pages_of(site: Running, reader: Reader, routes: Map) -> list[Page]:
     """Return the pages that `reader` comes to, by the demo's own links."""
     browser = reader.enter(site)
-    begun = (draft_of(site, browser),) if reader.role == "applicant" else ()
+    begin = {"applicant": draft_of, "steward": recall_of}.get(reader.role)
+    begun = (begin(site, browser),) if begin else ()
     return list(walk(site, browser, (*begun, *START), kinds(routes), enough))
 
 
@@ -65,6 +66,14 @@ def draft_of(site: Running, browser: requests.Session) -> str:
     begun = browser.post(f"{site.base_url}/applications", data={"dataset": "parking-records"}, timeout=60)
     assert begun.status_code == 200, begun.status_code
     return urlsplit(begun.url).path
+
+
+def recall_of(site: Running, browser: requests.Session) -> str:
+    """Return the path of a recall that a steward has just filed; it waits for a second person."""
+    form = {"reason": "erased", "column": "plate", "values": "浙A·00000", "note": "受理 17 号"}
+    filed = browser.post(f"{site.base_url}/datasets/parking-records/recalls", data=form, timeout=60)
+    assert filed.status_code == 200, filed.status_code
+    return urlsplit(filed.url).path
 
 
 def said(page: Page) -> str:
