@@ -17,12 +17,14 @@ from sqlalchemy import text
 from service import migrations
 from service.base import blobs, db
 from service.base.settings import resource_dir
+from service.grants import jobs as grant_jobs
 from tests import buckets, fronting, running, servers, world
 from tests.store import rows
 
 DATASET = "flights"
 SOURCE = resource_dir("templates").parent / "service" / "catalogue" / "samples" / "nycflights13_flights.parquet"
 COLUMNS = ("month", "carrier", "flight", "origin", "dest", "dep_delay", "distance", "time_hour")
+FORMATS = ("csv", "csv.zst", "jsonl", "arrow")
 CORNERS = ("embedded", "apart")
 
 
@@ -74,6 +76,10 @@ def prepared() -> Path:
             made = world.opened(home)
             made.change("update dataset set openness = 'restricted' where id = :id", id=DATASET)  # the largest is open
             grant = made.another_grant(DATASET, COLUMNS)
+            for suffix in FORMATS:  # each is made when somebody has asked for it
+                path = f"/api/v1/datasets/{DATASET}/files/data.{suffix}?grant={grant}"
+                made.get(path, authorization=f"Bearer {made.token()}")
+            grant_jobs.make_wanted()
             known = {"grant": grant, "client_id": made.client_id, "secret": made.secret}
             (home / "corner.json").write_text(json.dumps(known), encoding="utf-8")
             db.engine().dispose()

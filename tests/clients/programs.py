@@ -62,6 +62,19 @@ def pandas_parquet(url: str) -> Facts:
     return of_frame(pandas.read_parquet(url, filesystem=web()))
 
 
+def pandas_jsonl(url: str) -> Facts:
+    import pandas
+
+    return of_frame(pandas.read_json(url, lines=True, storage_options=HEADERS))
+
+
+def pyarrow_arrow(url: str) -> Facts:
+    import pyarrow.ipc
+
+    with web().open(url, block_size=BLOCK) as file:
+        return of_arrow(pyarrow.ipc.open_file(file).read_all())
+
+
 def pyarrow_dataset(url: str) -> Facts:
     """Open by ranges: the footer, then the columns."""
     import pyarrow.dataset
@@ -88,6 +101,13 @@ def polars_csv(url: str) -> Facts:
         return of_arrow(polars.read_csv(file).to_arrow())
 
 
+def polars_arrow(url: str) -> Facts:
+    import polars
+
+    with web().open(url, block_size=BLOCK) as file:
+        return of_arrow(polars.read_ipc(file).to_arrow())
+
+
 def duckdb_httpfs(url: str) -> Facts:
     """DuckDB's own HTTP file system, with the token as a secret of its secrets manager."""
     import duckdb
@@ -100,11 +120,15 @@ def duckdb_httpfs(url: str) -> Facts:
         connection.execute("SET ca_cert_file = $1", [certificate])
         connection.execute("SET enable_server_cert_verification = true")
     connection.execute(f"CREATE SECRET granted (TYPE http, BEARER_TOKEN '{os.environ['QIANTANG_TOKEN']}')")
-    read = "read_parquet" if ".parquet" in url else "read_csv"
-    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {read}($1)", [url]).fetchall()]
+    suffix = url.partition("/files/data.")[2].partition("?")[0]
+    source = {
+        "parquet": "read_parquet($1)", "csv": "read_csv($1)", "csv.zst": "read_csv($1, compression = 'zstd')",
+        "jsonl": "read_json($1, format = 'newline_delimited')",
+    }[suffix]  # fmt: skip
+    columns = [row[0] for row in connection.execute(f"DESCRIBE FROM {source}", [url]).fetchall()]
     counted = connection.execute(
         "SELECT count(*), sum(distance)::BIGINT, count(dep_delay), count(DISTINCT carrier), "
-        f"count(*) FILTER (origin = 'JFK') FROM {read}($1)",
+        f"count(*) FILTER (origin = 'JFK') FROM {source}",
         [url],
     ).fetchone()
     return dict(zip(FACTS, (columns, *counted), strict=True))
@@ -116,6 +140,10 @@ def datasets_parquet(url: str) -> Facts:
 
 def datasets_csv(url: str) -> Facts:
     return of_arrow(_dataset("csv", url))
+
+
+def datasets_jsonl(url: str) -> Facts:
+    return of_arrow(_dataset("json", url))
 
 
 def _dataset(kind: str, url: str) -> Any:
@@ -145,9 +173,11 @@ def web() -> Any:
 
 
 PROGRAMS: dict[str, Callable[[str], Facts]] = {
-    "pandas.csv": pandas_csv, "pandas.parquet": pandas_parquet, "pyarrow.parquet": pyarrow_dataset,
-    "polars.parquet": polars_parquet, "polars.csv": polars_csv, "duckdb.parquet": duckdb_httpfs,
-    "duckdb.csv": duckdb_httpfs, "datasets.parquet": datasets_parquet, "datasets.csv": datasets_csv,
+    "pandas.csv": pandas_csv, "pandas.parquet": pandas_parquet, "pandas.jsonl": pandas_jsonl,
+    "pyarrow.parquet": pyarrow_dataset, "pyarrow.arrow": pyarrow_arrow, "polars.parquet": polars_parquet,
+    "polars.csv": polars_csv, "polars.arrow": polars_arrow, "duckdb.parquet": duckdb_httpfs,
+    "duckdb.csv": duckdb_httpfs, "duckdb.csv.zst": duckdb_httpfs, "duckdb.jsonl": duckdb_httpfs,
+    "datasets.parquet": datasets_parquet, "datasets.csv": datasets_csv, "datasets.jsonl": datasets_jsonl,
     "frictionless.csv": frictionless_csv,
 }  # fmt: skip
 
