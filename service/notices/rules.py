@@ -75,13 +75,30 @@ KINDS: dict[str, Kind] = {
     "recall-filed": Kind(N_("有一项数据行召回待第二人确认：%(dataset)s。"), "/recalls/%(id)s"),
     "recall-done": Kind(N_("已召回 %(removed)s 行，所有版本中都已移除：%(dataset)s。"), "/recalls/%(id)s"),
     "rows-recalled": Kind(
-        N_("部分数据行已依法召回：%(dataset)s，第 %(version)s 版。%(at)s 以前取走的须全部删除、重新取一次，并在页面上回复。"),
+        N_("部分数据行已依法召回：%(dataset)s，第 %(version)s 版。%(at)s 以前取走的须全部删除并回复。"),
         "/recalls/%(id)s",
+    ),
+    "upload-checked": Kind(N_("上传的文件已读完，待您核对：%(dataset)s。"), "/datasets/%(id)s/uploads/%(upload)s"),
+    "upload-loaded": Kind(
+        N_("上传的文件已导入为第 %(version)s 版，待送保密审查：%(dataset)s。"), "/datasets/%(id)s/versions/%(version)s"
+    ),
+    "upload-refused": Kind(
+        N_("上传的文件未能导入：%(dataset)s。原因见上传页面。"), "/datasets/%(id)s/uploads/%(upload)s"
+    ),
+    "upload-quarantined": Kind(
+        N_("上传的文件带有密级或内部标志，已隔离，须由第二人清除：%(dataset)s。"), "/datasets/%(id)s/uploads/%(upload)s"
     ),
     "version-published": Kind(N_("%(dataset)s 发布了第 %(version)s 版：%(what)s。"), "/datasets/%(id)s#h-versions"),
     "version-held": Kind(
         N_("%(dataset)s 发布了第 %(version)s 版，与现用版本不兼容，%(day)s 起成为现用版本，此前两版并行：%(what)s。"),
         "/datasets/%(id)s#h-versions",
+    ),
+    "grant-version-held": Kind(
+        N_(
+            "%(dataset)s 的第 %(version)s 版暂缓提供，数据使用授权 %(grant)s 仍提供第 %(served)s 版。"
+            "原因：%(what)s。%(advice)s。"
+        ),
+        "/grants/%(grant)s",
     ),
     "version-withdrawn": Kind(
         N_("%(dataset)s 的第 %(version)s 版已撤下，不再提供。事由：%(cause)s。%(what)s。"), "/datasets/%(id)s#h-versions"
