@@ -14,6 +14,8 @@ RENAMED = N_("字段 %(before)s 改名为 %(after)s")
 CLASSIFIED = N_("字段 %(column)s 的含义明确为 %(after)s")
 MEANT_ANEW = N_("字段 %(column)s 的含义由 %(before)s 改为 %(after)s")
 GRADED = N_("字段 %(column)s 定为 %(after)s")
+UNGRADED = N_("字段 %(column)s 不再定级，原为 %(before)s")
+UNCLASSIFIED = N_("字段 %(column)s 的含义不再明确，原为 %(before)s")
 REGRADED = N_("字段 %(column)s 的级别由 %(before)s 改为 %(after)s")
 
 
@@ -27,6 +29,8 @@ def said(change: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         graded = _is_level(before) or _is_level(after)
         if before is None:
             return (GRADED if graded else CLASSIFIED), blanks
+        if after is None:
+            return (UNGRADED if graded else UNCLASSIFIED), blanks
         return (REGRADED if graded else MEANT_ANEW), blanks
     return {ChangeKind.ADDED: ADDED, ChangeKind.REMOVED: REMOVED, ChangeKind.RENAMED: RENAMED}[ChangeKind(kind)], blanks
 
