@@ -252,6 +252,29 @@ def test_a_column_that_should_hold_tokens_and_does_not_is_found(tmp_path):
     assert engine.measure_part(plain, chosen) == ["token:plate"]
 
 
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ({"kind": "coarsen_time", "column": "entry_time", "unit": "day"}, "precision:entry_time"),
+        ({"kind": "bucket", "column": "minutes", "width": 60}, "precision:minutes"),
+        ({"kind": "mask", "column": "vehicle_type"}, "precision:vehicle_type"),
+        ({"kind": "truncate", "column": "lot_id", "characters": 2}, "precision:lot_id"),
+        ({"kind": "suppress", "columns": ["lot_id", "entry_time"], "k": 5}, "min-group"),
+    ],
+    ids=lambda each: each["kind"] if isinstance(each, dict) else "",
+)
+def test_a_view_that_is_finer_than_its_steps_is_found(tmp_path, step, reason):
+    """Built by another recipe than it is measured by: as if the builder had forgotten the step."""
+    untreated = cut(granted.records(500), recipe(), tmp_path)
+    assert reason in engine.measure_part(untreated, recipe(steps=[step]))
+
+
+def test_a_cell_that_is_too_small_is_found(tmp_path):
+    chosen = recipe(("area", "age", "pay"), described=PEOPLE, steps=[{"kind": "aggregate", "by": ["area"], "k": 5}])
+    finer = recipe(("area", "age", "pay"), described=PEOPLE, steps=[{"kind": "aggregate", "by": ["area"], "k": 2}])
+    assert engine.measure_part(cut(_crowd(), finer, tmp_path), chosen) == ["small-cell"]
+
+
 def test_keys_and_steps_name_a_view_and_a_namespace_only_where_it_enters():
     token, mask = [{"kind": "token", "column": "plate"}], [{"kind": "mask", "column": "plate"}]
     cell = [{"kind": "aggregate", "by": ["lot_id"]}]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from service.grants import rules
 from service.grants.engine.building import BuiltFile
 from service.grants.engine.opening import identifier, literal, number, opened, parquet
+from service.grants.engine.treating import Bound, Keys, expression
 from service.grants.engine.writing import BOM, FORMULA, harmless
 from service.grants.rules import Format, Promise, Recipe
-from service.grants.rules.transforms import Token
+from service.grants.rules.transforms import Aggregate, OfColumn, Suppress, Token
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -22,12 +23,13 @@ def measure_part(part: BuiltFile, recipe: Recipe) -> list[str]:
     """Return what is worse than the recipe promises, one reason each; empty when nothing is.
 
     A reason is a code, for some with the column after a colon: columns, rows, order, metadata, hidden-name, token,
-    plate, identity-number, phone.
+    precision, min-group, small-cell, plate, identity-number, phone.
     """
     if reasons := _footer_faults(part.path, recipe.promise, part.rows):
         return reasons
     with opened(part.path.parent, part.path) as connection:
         reasons += _order_faults(connection, part.path, recipe.promise)
+        reasons += _treatment_faults(connection, f"read_parquet({literal(part.path)})", recipe)
         reasons += _value_faults(connection, f"read_parquet({literal(part.path)})", recipe)
     return reasons
 
@@ -191,6 +193,30 @@ def _value_faults(connection: "DuckDBPyConnection", view: str, recipe: Recipe) -
             continue
         reasons += [f"{one}:{name}" for one in sorted(found) if not rules.judged_as(one, semantic)]
     return reasons
+
+
+def _treatment_faults(connection: "DuckDBPyConnection", view: str, recipe: Recipe) -> list[str]:
+    """Do each step again: what it was done to it does not change; and count the groups and the cells that are there."""
+    reasons = []
+    for step in recipe.transforms:
+        if isinstance(step, Suppress):
+            fields = ", ".join(identifier(name) for name in step.columns)
+            small = f"SELECT count(*) FROM (SELECT 1 FROM {view} GROUP BY {fields} HAVING count(*) < $k)"
+            reasons += ["min-group"] if number(connection, small, {"k": step.k}) else []
+        elif isinstance(step, Aggregate):
+            small = f"SELECT count(*) FROM {view} WHERE {identifier(step.count)} < $k"
+            reasons += ["small-cell"] if number(connection, small, {"k": step.k}) else []
+        elif not isinstance(step, Token) and step.column in recipe.promise.columns:
+            reasons += [] if _coarse(connection, view, step, recipe.promise) else [f"precision:{step.column}"]
+    return reasons
+
+
+def _coarse(connection: "DuckDBPyConnection", view: str, step: OfColumn, promise: Promise) -> bool:
+    bound, column = Bound(), identifier(step.column)
+    kind = promise.types[promise.columns.index(step.column)]
+    again = expression(column, step, kind, bound, Keys())
+    changed = f"SELECT count(*) FROM {view} WHERE {again} IS DISTINCT FROM {column}"
+    return number(connection, changed, bound.values) == 0
 
 
 def _all_tokens(connection: "DuckDBPyConnection", view: str, name: str) -> bool:

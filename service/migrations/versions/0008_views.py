@@ -131,8 +131,6 @@ def _carry_views(view_part: sa.Table, view_file: sa.Table) -> None:
 
 def _stored_parts() -> dict[tuple[str, int], str]:
     """Return the one part that each landed version has."""
-    if "versionpart" not in sa.inspect(op.get_bind()).get_table_names():
-        return {}
     places = sa.table("versionpart", *(sa.column(name) for name in ("dataset_id", "number", "part_id")))
     return {(row.dataset_id, row.number): row.part_id for row in op.get_bind().execute(sa.select(places))}
 
