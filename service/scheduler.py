@@ -22,6 +22,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from service.audit import jobs as audit
 from service.base import blobs, clock, db, leases, log
 from service.base.settings import Settings
+from service.catalogue import jobs as catalogue
 from service.data import jobs as data
 from service.grants import jobs as grants
 from service.notices import jobs as notices
@@ -49,6 +50,9 @@ JOBS: tuple[Job, ...] = (
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
     Job("grants-views", 2, lambda settings: grants.build_missing(pepper=settings.pepper())),
     Job("grants-files", 2, lambda _settings: grants.make_wanted()),
+    Job("uploads-read", 2, lambda settings: catalogue.read_uploads(settings.home)),
+    Job("uploads-load", 2, lambda settings: catalogue.load_uploads(settings.home)),
+    Job("uploads-expire", 600, lambda settings: catalogue.expire_uploads(settings.home)),
     Job("grants-views-collect", 3_600, lambda _settings: grants.collect()),
     Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
     Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),

@@ -44,9 +44,7 @@ def datasets() -> None:
 @click.argument("manifests", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--append", is_flag=True, help="接在上一版本的数据之后 / add to what the newest version holds")
 @click.option("--encoding", help=f"文件编码，缺省为自动识别 / encoding, found when left out: {' '.join(ENCODINGS)}")
-@click.option(
-    "--delimiter", help="CSV 的分隔符，缺省为自动识别 / delimiter, found when left out: , ; | tab"
-)
+@click.option("--delimiter", help="CSV 的分隔符，缺省为自动识别 / delimiter, found when left out: , ; | tab")
 @click.option("--sheet", help="XLSX 的工作表 / sheet of a workbook")
 @click.option("--member", help="压缩包中的文件 / file in a zip")
 @click.option(

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from pathlib import PurePath
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from service.base.beijing import end_of_day
-from service.base.forms import Form
+from service.base.forms import Form, OneLine
 from service.base.i18n import N_
+from service.catalogue.engine import loading
+from service.catalogue.engine.loading import marks
+from service.catalogue.engine.loading.text import DELIMITERS, ENCODINGS
 from service.catalogue.rules import (
     DATA_DOMAINS,
     FACETS,
@@ -21,7 +25,10 @@ from service.catalogue.rules import (
     ColumnType,
     Openness,
 )
+from service.catalogue.rules.uploads import Choices
 
+UNSUPPORTED = N_("数据文件应为以下格式之一：%(suffixes)s")
+MARKED = N_("文件的标题、表头或名称中有“%(mark)s”标志")
 LAST_NUMBER = 2**31 - 1
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 SLUG = r"^[a-z][a-z0-9-]{1,62}$"
@@ -237,6 +244,62 @@ class WithdrawalForm(Form):
     @classmethod
     def none_chosen(cls, value: object) -> object:
         return None if value == "" else value
+
+
+class UploadForm(Form):
+    """An upload that is to come: for which dataset, what its file is called, how long it is.
+
+    `fingerprint` is whatever its sender knows the same file by.
+    """
+
+    dataset: Slug
+    filename: Annotated[OneLine, Field(min_length=1, max_length=200)]
+    fingerprint: Annotated[str, Field(max_length=300)] = ""
+    size: Annotated[int, Field(ge=1)]
+
+    @field_validator("filename")
+    @classmethod
+    def readable(cls, value: str) -> str:
+        if PurePath(value).suffix.lower() not in loading.SUFFIXES:
+            raise PydanticCustomError("suffix", UNSUPPORTED, {"suffixes": " ".join(loading.SUFFIXES)})
+        if mark := marks.of_title(PurePath(value).stem):
+            raise PydanticCustomError("marked", MARKED, {"mark": mark})
+        return value
+
+
+class ReadingForm(Form):
+    """How a steward says that a file is to be read; empty is to be found out."""
+
+    encoding: Annotated[str, _one_of({"": "", **ENCODINGS})] = ""
+    delimiter: Annotated[str, _one_of({"": "", "tab": "", **DELIMITERS})] = ""
+    sheet: Annotated[str, Field(max_length=200)] = ""
+    member: Annotated[str, Field(max_length=500)] = ""
+
+    @property
+    def choices(self) -> Choices:
+        delimiter = "\t" if self.delimiter == "tab" else self.delimiter
+        return Choices(self.encoding or None, delimiter or None, self.sheet or None, self.member or None)
+
+
+class LoadingForm(Form):
+    """Which heading is which column, whether the rows come on top, and how many may be left out (per cent)."""
+
+    mapping: dict[str, Annotated[int, Field(ge=0, lt=1000)]]
+    mode: Literal["replace", "append"]
+    most: Annotated[float, Field(ge=0, lt=100)] = 0.0
+
+    @field_validator("mapping")
+    @classmethod
+    def once_each(cls, value: dict[str, int]) -> dict[str, int]:
+        if len(set(value.values())) < len(value):
+            raise PydanticCustomError("mapped_twice", N_("文件的一列只能对应一个字段"))
+        return value
+
+
+class PurgeForm(Form):
+    """Why a file with secrecy marks is deleted."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
 
 
 class FollowingForm(Form):

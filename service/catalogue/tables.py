@@ -257,6 +257,44 @@ class RecalledPart(SQLModel, table=True):
     deleted_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
 
 
+class ImportRun(SQLModel, table=True):
+    """One upload and what becomes of it: received in pieces, read, put right by a steward, loaded as a version.
+
+    `received` bytes of `size` are on the disk for good; what lies beyond them in the file is cut off.  The file is
+    there while `state` says so (rules.uploads.KEPT).  `claimed_at` names the worker that is at it, `beat_at` when it
+    was last heard of.
+    """
+
+    id: str = Field(primary_key=True, max_length=32)
+    dataset_id: str = Field(index=True, max_length=64)
+    by: str = Field(max_length=64)
+    name: str = Field(max_length=200, description="of the file, as its sender calls it")
+    fingerprint: str = Field(default="", max_length=300, description="by which the sender knows the same file again")
+    size: int = Field(sa_type=BigInteger)
+    received: int = Field(default=0, sa_type=BigInteger)
+    state: str = Field(index=True, max_length=16)
+    created_at: datetime = Field(sa_type=UTCDateTime)
+    expires_at: datetime = Field(sa_type=UTCDateTime)
+    completed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    choices: dict[str, Any] = Field(default_factory=dict, sa_type=Document, description="rules.uploads.Choices")
+    found: dict[str, Any] | None = Field(default=None, sa_type=Document, description="loading.Inspected")
+    progress: dict[str, Any] | None = Field(default=None, sa_type=Document, description="loading.Progress")
+    report: dict[str, Any] | None = Field(default=None, sa_type=Document, description="loading.Report")
+    faults: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=Document, description='[{"field", "message", "blanks"}], said in no language yet'
+    )
+    marks: list[str] = Field(default_factory=list, sa_type=Document)
+    confirmed_by: str | None = Field(default=None, max_length=64)
+    confirmed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    number: int | None = Field(default=None, description="of the version it became")
+    claimed_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    beat_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    tries: int = 0
+    ended_at: datetime | None = Field(default=None, sa_type=UTCDateTime)
+    ended_by: str | None = Field(default=None, max_length=64)
+    reason: str = Field(default="", max_length=500, description="why a marked file was purged")
+
+
 class DatasetEntry(SQLModel, table=True):
     """A published dataset as the search sees it: narrow, so that a thousand candidates are read in a few pages.
 

@@ -31,6 +31,7 @@ BODIES: dict[str, type[BaseModel] | None] = {
     "data.query_rows": RowsForm,
     "data.aggregate": AggregateForm,
     "oauth_api.token": None,
+    "catalogue_api.begin_upload": None,
 }
 GRANT = "the grant to read under; the one that ends last when absent"
 OF_VIEW = {

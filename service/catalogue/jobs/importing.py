@@ -13,15 +13,13 @@ from service.catalogue import actions
 from service.catalogue.actions.versions import StoredData
 from service.catalogue.engine import loading, manifests, synthetic
 from service.catalogue.engine.loading import STRICT, UNKNOWN, Loaded, Reading, Tolerance, Wanted, Worker
-from service.catalogue.forms import Manifest
+from service.catalogue.forms import MARKED, UNSUPPORTED, Manifest
 from service.catalogue.rules import BadData, Marked
 from service.catalogue.tables import Dataset
 from service.policy import engine as policy
 
 NO_FILE = N_("找不到数据文件 %(name)s")
 NO_GENERATOR = N_("没有名为 %(name)s 的生成程序")
-UNSUPPORTED = N_("数据文件应为以下格式之一：%(suffixes)s")
-MARKED = N_("文件的标题、表头或名称中有“%(mark)s”标志")
 
 Told = Callable[[Loaded], None]
 

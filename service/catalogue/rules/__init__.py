@@ -126,7 +126,8 @@ class BadData(Refusal):
     """The file and its manifest disagree.  Facts: `errors`, one {"field", "message"} per fault; values are masked.
 
     `report` is the document of what was refused, where the file could be read to its end; `marks` are the secrecy marks
-    that were seen: such a file is kept apart even though it was refused.
+    that were seen: such a file is kept apart even though it was refused.  `told` are the errors as they were before
+    they were said in a language, each {"field", "message", "blanks"}.
     """
 
     code = "data-mismatch"
@@ -134,6 +135,7 @@ class BadData(Refusal):
     status = 422
     report: Mapping[str, Any] | None = None
     marks: tuple[str, ...] = ()
+    told: tuple[Mapping[str, Any], ...] = ()
 
 
 class TooDemanding(BadData):

@@ -32,6 +32,10 @@ SUMMARIES = {
     "data_mine_my_grants_get": N_("列出此系统的授权：字段、到期时间、版本和今天余下的用量。"),
     "catalogue_api_datasets_get": N_("查找数据集，逐页返回。"),
     "catalogue_api_dataset_get": N_("返回一个数据集的说明、字段和开放条件。"),
+    "catalogue_api_begin_upload_post": N_("开始一次可续传的上传（tus 1.0）：元数据写明 dataset 和 filename。"),
+    "catalogue_api_upload_get": N_("返回一次上传的状态、已收到的字节数和它成为的版本。"),
+    "catalogue_api_take_piece_patch": N_("传文件的下一段，从 Upload-Offset 起；可带 Upload-Checksum。"),
+    "catalogue_api_end_upload_delete": N_("放弃一次上传，删除已收到的部分。"),
     "screening_api_lists_get": N_("返回所有已发布的负面清单全文。"),
     "health_openapi_get": N_("返回本接口的 OpenAPI 3.1 文档。"),
     "applications_api_index_get": N_("列出您可以看到的申请，最近的在前。"),
@@ -55,6 +59,7 @@ SUMMARIES = {
 PARAMETERS = {
     "dataset_id": N_("数据集编号，例如 parking-records"),
     "grant_id": N_("数据使用授权编号"),
+    "upload_id": N_("上传编号"),
     "request_id": N_("答复头 X-Request-Id 中的请求号"),
     "id": N_("申请编号"),
     "name": N_("文件名：data.parquet、data.csv、data.csv.zst、data.jsonl 或 data.arrow"),
@@ -70,7 +75,7 @@ PARAMETERS = {
     "where": N_("简短条件：字段:运算:值，可写多次，须全部满足"),
     "order": N_("排序字段，用逗号分开，前加减号为降序；空值在后"),
     "count": N_("写 true，另答符合的行数，至多数到 10000"),
-    "format": N_("json、jsonl、csv、arrow 或 parquet，代替 Accept"),
+    "data-rows-get format": N_("json、jsonl、csv、arrow 或 parquet，代替 Accept"),
     "cursor": N_("上一页答复中的 next"),
     "grant": N_("在哪一份授权下读取；不写为最晚到期的一份"),
     "q": N_("关键词"),
@@ -90,8 +95,11 @@ EXAMPLES = {
     "id": "$ID",
     "grant_id": "$GRANT",
     "request_id": "$REQUEST",
+    "upload_id": "$UPLOAD",
 }
 SAMPLE_BODIES = {
+    "RowsForm": {"filter": {"column": "duration_min", "op": "ge", "value": 60}, "limit": 1000},
+    "AggregateForm": {"group": ["lot_id"], "measures": [{"function": "count"}]},
     "ScreeningForm": {"dataset": "parking-records", "columns": ["lot", "entered_at"], "delivery": "api"},
 }
 

@@ -101,10 +101,10 @@ def load(job: Job, seen: Seen, tell: Tell) -> Loaded:
         upload = opened(job, connection, seen, tell)
         checked = _checked(upload, job.wanted)
         tell("checking", 0, job.source.stat().st_size)
-        report = _report(connection, upload, checked, job, seen)
+        report, faulty = _report(connection, upload, checked, job, seen)
         target = job.folder / "data.parquet"
         tell("writing", report.rows_read, job.source.stat().st_size)
-        _write(connection, upload, checked, report, job.wanted, target)
+        _write(connection, upload, checked, faulty, job.wanted, target)
         return _measure(connection, target, job, upload, report, seen)
     finally:
         connection.close()
@@ -131,8 +131,9 @@ def _checked(upload: Opened, wanted: Sequence[Wanted]) -> Checked:
     values, wrong, long = [], [], []
     for n, (column, found) in enumerate(zip(wanted, upload.types, strict=True), 1):
         cell = upload.format == "xlsx" and column.type is ColumnType.STRING
-        text = column.type is ColumnType.STRING and found == "VARCHAR"
+        text = bool(column.name) and column.type is ColumnType.STRING and found == "VARCHAR"
         value = FROM_CELL.format(c=f"c{n}") if cell else _value(f"c{n}", found, column.type)
+        value = value if column.name else f"c{n}"
         values.append(value)
         wrong.append("false" if value == f"c{n}" else f"{_given(f'c{n}', found)} AND ({value}) IS NULL")
         long.append(f"length(c{n}) > {LONGEST_VALUE}" if text else "false")
@@ -164,25 +165,32 @@ def _given(name: str, found: str) -> str:
 # ---- the report ------------------------------------------------------------------------------------------------------
 
 
-def _report(connection: "DuckDBPyConnection", upload: Opened, checked: Checked, job: Job, seen: Seen) -> Report:
-    """Return what became of the rows; raises Unfit, with the report, where too many do not hold."""
+def _report(
+    connection: "DuckDBPyConnection", upload: Opened, checked: Checked, job: Job, seen: Seen
+) -> tuple[Report, list[int]]:
+    """Return what became of the rows, and the places of columns with values that do not hold.
+
+    Raises Unfit, with the report, where too many rows do not hold.
+    """
     rows, asked = _counts(connection, upload, checked)
     columns = tuple(
         ColumnReport(column.name, empty, wrong + long)
         for column, (empty, wrong, _first, long, _at) in zip(job.wanted, asked, strict=True)
     )
-    bad = _bad_rows(connection, upload, checked, _faulty(columns))
+    faulty = _faulty(columns)
+    bad = _bad_rows(connection, upload, checked, faulty)
     read, refused = rows + seen.lost, bad + seen.lost
     faults = seen.counts.total() + sum(column.refused for column in columns)
     listed = [*seen.refused, *_refused(connection, upload, checked, job.wanted, columns)]
     listed.sort(key=lambda one: (one.part, one.row))
-    report = Report(read, read - refused, refused, faults, tuple(listed[:MOST_REFUSED]), columns, tuple(seen.notes))
+    named = tuple(column for column in columns if column.name)
+    report = Report(read, read - refused, refused, faults, tuple(listed[:MOST_REFUSED]), named, tuple(seen.notes))
     if not job.tolerance.allows(refused, read):
         told = [*_told_rows(seen), *_told_values(job.wanted, asked)]
         if job.tolerance.rows or job.tolerance.share:
             told.insert(0, Told("", TOO_MANY_REFUSED, {"read": read, "refused": refused}))
         raise Unfit(*told, report=report)
-    return report
+    return report, faulty
 
 
 def _counts(connection: "DuckDBPyConnection", upload: Opened, checked: Checked) -> tuple[int, list[tuple[int, ...]]]:
@@ -304,14 +312,17 @@ def _write(
     connection: "DuckDBPyConnection",
     upload: Opened,
     checked: Checked,
-    report: Report,
+    faulty: Sequence[int],
     wanted: Sequence[Wanted],
     target: Path,
 ) -> None:
-    chosen = ", ".join(f'{value} AS "{column.name}"' for value, column in zip(checked.values, wanted, strict=True))
-    group = max(2_048, min(ROW_GROUP, MOST_CELLS // len(wanted) // 2_048 * 2_048))
+    kept = [
+        (column.place, value, column.name) for value, column in zip(checked.values, wanted, strict=True) if column.name
+    ]
+    chosen = ", ".join(f'{value} AS "{name}"' for _place, value, name in sorted(kept, key=lambda one: one[0]))
+    group = max(2_048, min(ROW_GROUP, MOST_CELLS // len(kept) // 2_048 * 2_048))
     connection.execute(
-        f"COPY (SELECT {chosen} FROM ({upload.relation}) WHERE NOT ({checked.bad(_faulty(report.columns))}))"
+        f"COPY (SELECT {chosen} FROM ({upload.relation}) WHERE NOT ({checked.bad(faulty)}))"
         f" TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group})"
     )
 

@@ -272,7 +272,7 @@ def sheet_of(
         seen.mark([sheet.title for sheet in book.worksheets])
         sheet = sheets.choose(book, reading.sheet, headings)
         first = sheets.first_rows(sheet)
-        row = sheets.heading_row(first, headings) if headings else None
+        row = sheets.heading_row(first, headings) if headings else sheets.likely_heading(first)
         below = row or (first[0][0] if first else 0)
         names = next(([cell.strip() for cell in cells] for number, cells in first if number == below), [])
         above = [cells for number, cells in first if number < below]

@@ -19,11 +19,15 @@ MOST_REFUSED = 1_000  # refused values that a report lists; all are counted
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A column as the manifest has it: the file's heading, our name, the type to be had."""
+    """A column of the file: its heading, our name, the type to be had, its place among ours where that is another.
+
+    One without a name is in the file and left out of what is made of it.
+    """
 
     heading: str
     name: str
     type: ColumnType
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,9 @@ class Told:
     field: str
     message: str
     blanks: Mapping[str, Any] = of(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        return {"field": self.field, "message": self.message, "blanks": dict(self.blanks)}
 
     def error(self) -> dict[str, str]:
         blanks = dict(self.blanks)
@@ -300,7 +307,7 @@ class Job:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Job":
         """Return what `document` was made from."""
-        wanted = [Wanted(one["heading"], one["name"], ColumnType(one["type"])) for one in document["wanted"]]
+        wanted = [Wanted(**(one | {"type": ColumnType(one["type"])})) for one in document["wanted"]]
         parts = {
             "source": Path(document["source"]),
             "folder": Path(document["folder"]),

@@ -116,6 +116,12 @@ def heading_row(first: Sequence[tuple[int, Sequence[str]]], headings: Sequence[s
     return next((row for row, cells in first if wanted <= {cell.strip() for cell in cells}), None)
 
 
+def likely_heading(first: Sequence[tuple[int, Sequence[str]]]) -> int | None:
+    """Return the number of the row that is most likely the heading: the first of the widest; titles stand above it."""
+    widths = {row: sum(bool(cell.strip()) for cell in cells) for row, cells in first}
+    return max(widths, key=lambda row: (widths[row], -row), default=None)
+
+
 def as_text(value: object, kind: ColumnType) -> str | None:
     """Return a cell as text for a column of type `kind`; a moment at midnight is a day unless a moment is wanted."""
     if value is None or isinstance(value, str):

@@ -157,7 +157,9 @@ class Worker:
 
 
 def demanding(*faults: Told) -> TooDemanding:
-    return TooDemanding(errors=[fault.error() for fault in faults])
+    refusal = TooDemanding(errors=[fault.error() for fault in faults])
+    refusal.told = tuple(fault.document() for fault in faults)
+    return refusal
 
 
 def _heard(words: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -171,5 +173,5 @@ def _heard(words: Mapping[str, Any]) -> Mapping[str, Any]:
         raise Fault(f"the process that reads uploads failed: {words['fault']}")
     kind = TooDemanding if words["demanding"] else BadData
     refusal = kind(errors=[Told(**one).error() for one in words["refused"]])
-    refusal.report, refusal.marks = words["report"], tuple(words["marks"])
+    refusal.told, refusal.report, refusal.marks = tuple(words["refused"]), words["report"], tuple(words["marks"])
     raise refusal

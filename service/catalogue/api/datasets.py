@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, request
+from flask import request
 from flask.typing import ResponseReturnValue
 
 from service.base import clock, db, http
@@ -13,6 +13,7 @@ from service.base.forms import form_data, parse
 from service.base.i18n import current
 from service.catalogue import store
 from service.catalogue.actions import versions
+from service.catalogue.api.parts import api
 from service.catalogue.engine import finding, words
 from service.catalogue.engine.profile import SMALLEST
 from service.catalogue.forms import SEARCH_LISTS, SearchForm, VersionForm
@@ -20,8 +21,6 @@ from service.catalogue.rules import Openness
 from service.catalogue.tables import Dataset, DatasetColumn, DatasetVersion
 from service.people import store as people
 from service.people.tables import Unit
-
-api = Blueprint("catalogue_api", __name__, url_prefix="/api/v1")
 
 MOST = 100  # datasets in one answer
 
