@@ -22,7 +22,7 @@ from service.data.engine.rows import as_json, fetched, page, source_of
 from service.data.rules.filters import Filter
 from service.data.rules.rows import COUNTED, Page, Query
 
-SORTING = "256MB"  # memory of a statement that holds rows back; what does not fit is spilled
+SORTING = "110MB"  # memory of a statement that holds rows back; what does not fit is spilled
 SORTING_SECONDS = 60  # of computing
 
 Read = tuple[list[dict[str, Any]], Page | None]
