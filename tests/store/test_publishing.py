@@ -1,11 +1,17 @@
 """Publishing: an unconditional dataset is judged as everybody's, and its public view is there when it is shown."""
 
+from datetime import timedelta
+
 import pytest
 
 from service.base import clock, db
 from service.catalogue import jobs as catalogue
 from service.catalogue import store as datasets
+from service.catalogue.actions import versions
+from service.catalogue.actions.versions import StoredData
 from service.catalogue.engine import samples
+from service.catalogue.rules.versions import OVERLAP
+from service.catalogue.store import history
 from service.catalogue.tables import DatasetColumn
 from service.grants import store as grants
 from service.people import actions as people
@@ -93,3 +99,29 @@ def test_restricted_data_is_judged_for_the_record_and_has_no_public_view(world):
 def test_publishing_again_changes_nothing():
     first = jobs.publish_dataset(RATES, stated="x", by="x")
     assert jobs.publish_dataset(RATES, stated="x", by="x") == first
+
+
+def test_the_public_view_stays_on_the_version_in_use_while_a_breaking_one_waits(world):
+    jobs.publish_dataset(RATES, stated="x", by="x")
+    with db.writing() as session:
+        now = clock.now(session)
+        kept = [column for column in datasets.columns(session, RATES) if column.name != "country"]
+        datasets.replace_columns(session, RATES, kept)
+        [part] = datasets.parts(session, RATES, 1)
+        data = StoredData(part.blob_key, "f" * 64, part.rows, part.bytes, part.period_from, part.period_to)
+        versions.add_version(session, RATES, [data], append=False, by="x", now=now)
+    found = jobs.publish_dataset(RATES, stated="x", by="x")
+    assert found.columns == ("date", "rate")
+    with db.reading() as session:
+        assert [column["name"] for column in grants.public_view(session, RATES).columns] == ["date", "country", "rate"]
+        assert [row.number for row in history.held(session, RATES, now=now)] == [2]
+    with clock.moved(OVERLAP + timedelta(hours=1)), db.reading() as session:
+        assert [column["name"] for column in grants.public_view(session, RATES).columns] == ["date", "rate"]
+
+
+def test_a_version_that_waits_leaves_the_dataset_on_the_list(world):
+    jobs.publish_dataset(RATES, stated="x", by="x")
+    catalogue.import_dataset(world[RATES], by="x")
+    with db.reading() as session:
+        assert datasets.published_dataset(session, RATES)
+        assert datasets.newest(session, RATES).number == 1, "the same again is no version"
