@@ -60,6 +60,7 @@ def test_another_site_s_page_cannot_start_a_download(world):
             f"{FILES}/data.csv", headers={"Sec-Fetch-Site": site, "Origin": "https://elsewhere.example"}
         )
         problem(answer, 403, "cross-site")
+    problem(browser.get(f"{FILES}/data.csv", headers={"Sec-Fetch-Site": ""}), 403, "cross-site")
     assert usage(world) == []
 
 

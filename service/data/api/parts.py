@@ -76,8 +76,10 @@ def _visitor() -> Visitor | None:
 def _at_home() -> bool:
     """Whether the browser asks from a page of ours, or by an address typed by hand; another site's page is neither."""
     site = request.headers.get("Sec-Fetch-Site")
-    if site is None or request.method != "GET":
+    if request.method not in ("GET", "HEAD"):
         return http.same_site()
+    if site is None:  # an older browser: our pages let it name them
+        return request.headers.get("Referer", "").startswith(f"{http.settings().base_url}/")
     return site in ("same-origin", "none")
 
 
@@ -90,7 +92,8 @@ def admitted(asked: Asked) -> Admitted:
 def say_grant(answer: Response, admitted: Admitted) -> None:
     """Name the grant and the version that an answer was given under, and let no cache keep what a credential won."""
     answer.headers["Qiantang-Version"] = str(admitted.view.dataset_version)
-    answer.headers["Cache-Control"] = "private, no-store" if admitted.grant else "public, no-cache"
+    presented = admitted.grant or "Authorization" in request.headers or "link" in request.args
+    answer.headers["Cache-Control"] = "private, no-store" if presented else "public, no-cache"
     if admitted.grant:
         answer.headers["Qiantang-Grant"] = admitted.grant.id
 
