@@ -74,6 +74,21 @@ def test_run_refuses_to_serve_a_demos_home_to_the_world(home):
     _refused(_invoke("run", home, BASE_URL="https://data.example.org", SECRET_KEY=SECRET), "demo", "https")
 
 
+def test_a_store_s_address_that_holds_a_secret_is_refused_without_being_repeated(home):
+    told = _invoke("run", home, STORE_URL="s3://key:hidden@bucket")
+    _refused(told, "QIANTANG_STORE_URL", "AWS_SECRET_ACCESS_KEY")
+    assert "hidden" not in told.output
+
+
+def test_a_command_whose_store_is_away_ends_with_a_sentence(home, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "tests")
+    file = tmp_path / "backup.tar.gz"
+    nowhere = f"s3://bucket?endpoint=http://127.0.0.1:{running.free_port()}"
+    _refused(_invoke(f"backup {file}", home, STORE_URL=nowhere), "数据存储暂时读不到")
+    assert list(tmp_path.glob("*backup*")) == []
+
+
 def test_run_knows_a_demos_database_without_its_file_too(home):
     """A backup carries the demo's accounts, and not demo.json."""
     with db.writing() as session:
