@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from service.base import processes
 from service.grants.engine import jobs, watching
 from service.grants.engine.building import cut_part
 from service.grants.engine.measuring import measure_file, measure_part
+from service.grants.engine.opening import held
 from service.grants.engine.writing import write_file
 from service.grants.rules import BadTransform
 
@@ -60,11 +62,16 @@ def _answer(words: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _do(job: jobs.Cut | jobs.Write) -> jobs.Made:
-    if isinstance(job, jobs.Cut):
-        file = cut_part(job.sources, job.recipe, job.folder, job.keys)
-        return jobs.Made(file, tuple(measure_part(file, job.recipe)))
-    file = write_file(job.parts, job.format, job.folder, job.promise)
-    return jobs.Made(file, tuple(measure_file(file, job.format, job.promise, job.rows)))
+    with held(job.folder, *_files(job)):
+        if isinstance(job, jobs.Cut):
+            file = cut_part(job.sources, job.recipe, job.folder, job.keys)
+            return jobs.Made(file, tuple(measure_part(file, job.recipe)))
+        file = write_file(job.parts, job.format, job.folder, job.promise)
+        return jobs.Made(file, tuple(measure_file(file, job.format, job.promise, job.rows)))
+
+
+def _files(job: jobs.Cut | jobs.Write) -> tuple[Path, ...]:
+    return job.sources if isinstance(job, jobs.Cut) else job.parts
 
 
 def _kind(fault: Exception) -> str:
@@ -79,8 +86,7 @@ def _kind(fault: Exception) -> str:
 
 def _limit(job: jobs.Cut | jobs.Write) -> None:
     """Let the process compute so many seconds more, by what it has to read."""
-    files = job.sources if isinstance(job, jobs.Cut) else job.parts
-    size = sum(file.stat().st_size for file in files)
+    size = sum(file.stat().st_size for file in _files(job))
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + CPU_SECONDS + size // PER_SECOND
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))

@@ -37,9 +37,10 @@ def cut_part(sources: Sequence[Path], recipe: Recipe, folder: Path, keys: Keys =
     target = folder / "part.parquet"
     with opened(folder, *sources) as connection:
         select, values = compiled(connection, sources, recipe, keys)
-        connection.execute(f"CREATE TEMP TABLE released AS {select}", values)
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE released AS {select}", values)
         rows = number(connection, "SELECT count(*) FROM released")
         connection.execute(f"COPY (FROM released) TO {literal(target)} {ZSTD}")
+        connection.execute("DROP TABLE released")  # its memory is wanted for the measuring
     return described(target, "parquet", rows)
 
 

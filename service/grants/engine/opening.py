@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,43 @@ if TYPE_CHECKING:
 MEMORY = "1GB"
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A database that is open already, and what it sees."""
+
+    connection: "DuckDBPyConnection"
+    folder: Path
+    files: frozenset[Path]
+
+    def sees(self, folder: Path, files: Sequence[Path]) -> bool:
+        return folder == self.folder and all(file in self.files or file.parent == folder for file in files)
+
+
+_held: ContextVar[Held | None] = ContextVar("held", default=None)
+
+
+@contextmanager
+def held(folder: Path, *files: Path) -> Iterator[None]:
+    """Open one database for all steps of a job: opening one costs as much as cutting a small part."""
+    with opened(folder, *files) as connection:
+        mark = _held.set(Held(connection, folder, frozenset(files)))
+        try:
+            yield
+        finally:
+            _held.reset(mark)
+
+
 @contextmanager
 def opened(folder: Path, *files: Path) -> Iterator["DuckDBPyConnection"]:
     """Open a database in memory that sees `folder` and `files` only, loads no extensions and reads days as Beijing's.
 
-    It spills into `folder`, and cannot be told otherwise.
+    It spills into `folder`, and cannot be told otherwise.  One that is held and sees as much is used.
     """
     import duckdb
+
+    if (there := _held.get()) is not None and there.sees(folder, files):
+        yield there.connection
+        return
 
     limits: dict[str, str | bool | int | float | list[str]] = {
         "threads": 2, "memory_limit": MEMORY, "temp_directory": str(folder / "spill"),
