@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, update
 from sqlalchemy import select as sql_select
 
 from service.base.db import Session, col, insert_or_ignore, select
@@ -86,21 +88,27 @@ def bearer(session: Session, token_digest: str, dataset_id: str) -> Bearer | Non
 
     One read joins token, client, secret and grants, so that whatever ends one of them is felt on the next request.
     """
-    rows = session.execute(
-        sql_select(Token, Client, ClientSecret, Grant, _suspended(), col(Handback.at))
-        .join(Client, col(Client.id) == Token.client_id)
-        .join(ClientSecret, col(ClientSecret.id) == Token.secret_id)
-        .outerjoin(TokenGrant, col(TokenGrant.token_digest) == Token.digest)
-        .outerjoin(Grant, (col(Grant.id) == TokenGrant.grant_id) & (col(Grant.dataset_id) == dataset_id))
-        .outerjoin(Handback, col(Handback.grant_id) == Grant.id)
-        .where(col(Token.digest) == token_digest)
-    ).all()
+    rows = session.execute(_bearing(), {"digest": token_digest, "dataset": dataset_id}).all()
     if not rows:
         return None
     token, owner, secret = rows[0][:3]
     void = any(at is not None for at in (token.revoked_at, owner.disabled_at, secret.revoked_at))
     covered = tuple(Covered(*found) for _token, _client, _secret, *found in rows if found[0] is not None)
     return Bearer(owner.id, token.expires_at, void, tuple(c for c in covered if c.grant.unit_id == owner.unit_id))
+
+
+@cache
+def _bearing() -> Any:
+    """Return the statement, made once: making it anew costs more than running it."""
+    return (
+        sql_select(Token, Client, ClientSecret, Grant, _suspended(), col(Handback.at))
+        .join(Client, col(Client.id) == Token.client_id)
+        .join(ClientSecret, col(ClientSecret.id) == Token.secret_id)
+        .outerjoin(TokenGrant, col(TokenGrant.token_digest) == Token.digest)
+        .outerjoin(Grant, (col(Grant.id) == TokenGrant.grant_id) & (col(Grant.dataset_id) == bindparam("dataset")))
+        .outerjoin(Handback, col(Handback.grant_id) == Grant.id)
+        .where(col(Token.digest) == bindparam("digest"))
+    )
 
 
 def disable(session: Session, client_id: str, *, now: datetime) -> bool:
