@@ -185,7 +185,7 @@ def test_an_export_of_two_million_rows_costs_no_more_than_duckdb_alone(view, fol
     print(f"\nexport {kind}: {ratio:.2f} x DuckDB's CPU, first byte {first:.0f} ms, memory {rounds[0][2]} MB")
     assert ratio <= (1.25 if kind == "arrow" else 1.1)  # Arrow is cleared of old memory on its way, and little else
     if kind != "parquet":  # whose footer tells its length: it is written before it is sent
-        assert first <= 50
+        assert first <= 50  # on a machine that does nothing else
 
 
 def test_an_export_of_all_rows_needs_no_more_memory(view):
