@@ -7,7 +7,7 @@ from service.base.i18n import N_
 from service.catalogue.rules import TYPE_TITLES, ColumnType
 from service.catalogue.rules.versions import ChangeKind
 
-ADDED = N_("新增字段 %(column)s（已有授权不含，须另行申请）")
+ADDED = N_("新增字段 %(column)s")
 REMOVED = N_("删去字段 %(column)s")
 RETYPED = N_("字段 %(column)s 的类型由%(before)s改为%(after)s")
 RENAMED = N_("字段 %(before)s 改名为 %(after)s")

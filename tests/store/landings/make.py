@@ -44,6 +44,8 @@ def live(lived: world.World) -> None:
     """Let happen, through the product's own acts, what leaves rows behind."""
     _apply(lived)
     _dispute(lived)
+    following = lived.login("tide-apply").post("/datasets/parking-records/following", data={"follow": "yes"})
+    assert following.status_code == 303, following.text
     assert lived.rows(lived.token()).status_code == 200
     assert "column-not-granted" in lived.rows(lived.token(), "?select=plate").text  # read: then it is kept
     lived.another_grant("parking-records", ["lot_id"], tasks=[({"kind": "training_register"}, lived.now().date())])
