@@ -48,6 +48,7 @@ class Job:
 JOBS: tuple[Job, ...] = (
     Job("audit-seal", 1, lambda settings: audit.seal(settings.home)),
     Job("notices-deliver", 5, lambda _settings: notices.deliver()),
+    Job("versions-judge", 5, lambda _settings: screening.judge_versions()),
     Job("grants-views", 2, lambda settings: grants.build_missing(pepper=settings.pepper())),
     Job("grants-files", 2, lambda _settings: grants.make_wanted()),
     Job("uploads-read", 2, lambda settings: catalogue.read_uploads(settings.home)),

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, literal, or_
@@ -38,6 +38,27 @@ def subject(session: Session, dataset_id: str) -> Subject:
             for column in catalogue.columns(session, dataset_id)
         ),
     )
+
+
+def subject_of_version(session: Session, version: DatasetVersion) -> Subject:
+    """Return a dataset as the judge sees it in one of its versions: the columns that the version has, and its rows.
+
+    What the newest version's columns mean, and their levels, is what the entry says today.  The rows are the number of
+    records where the entry counts by rows.
+    """
+    entry = subject(session, version.dataset_id)
+    today = {column.name: column for column in entry.columns}
+    known = catalogue.versions(session, version.dataset_id)
+    newest = version.number == max(each.number for each in known)
+    columns = []
+    for each in version.columns:
+        name, here = str(each["name"]), today.get(str(each["name"]))
+        if newest and here is not None:
+            columns.append(here)
+            continue
+        columns.append(Column(name, each.get("semantic"), here.title if here else name, each.get("level")))
+    by_rows = entry.records in {each.rows for each in known}
+    return replace(entry, columns=tuple(columns), records=version.rows if by_rows else entry.records)
 
 
 def public(session: Session, dataset_id: str) -> tuple[str, ...] | None:
@@ -88,6 +109,11 @@ def screening(session: Session, id: str) -> Screening:
     if found is None:
         raise NotFound()
     return found
+
+
+def find_screening(session: Session, id: str) -> Screening | None:
+    """Return a stored screening; None when there is none."""
+    return session.get(Screening, id)
 
 
 def outcomes(session: Session, ids: Collection[str]) -> dict[str, str]:

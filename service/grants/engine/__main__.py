@@ -19,6 +19,7 @@ from typing import Any
 from service.base import processes
 from service.grants.engine import jobs, watching
 from service.grants.engine.building import cut_part
+from service.grants.engine.comparing import compare
 from service.grants.engine.measuring import measure_file, measure_part
 from service.grants.engine.opening import held
 from service.grants.engine.writing import write_file
@@ -61,17 +62,15 @@ def _answer(words: Mapping[str, Any]) -> dict[str, Any]:
         return {"fault": _kind(fault)}
 
 
-def _do(job: jobs.Cut | jobs.Write) -> jobs.Made:
+def _do(job: jobs.Job) -> jobs.Made | jobs.Smallest:
+    if isinstance(job, jobs.Compare):
+        return compare(job)
     with held(job.folder, *_files(job)):
         if isinstance(job, jobs.Cut):
             file = cut_part(job.sources, job.recipe, job.folder, job.keys)
             return jobs.Made(file, tuple(measure_part(file, job.recipe)))
         file = write_file(job.parts, job.format, job.folder, job.promise)
         return jobs.Made(file, tuple(measure_file(file, job.format, job.promise, job.rows)))
-
-
-def _files(job: jobs.Cut | jobs.Write) -> tuple[Path, ...]:
-    return job.sources if isinstance(job, jobs.Cut) else job.parts
 
 
 def _kind(fault: Exception) -> str:
@@ -84,12 +83,19 @@ def _kind(fault: Exception) -> str:
     return type(fault).__name__
 
 
-def _limit(job: jobs.Cut | jobs.Write) -> None:
+def _limit(job: jobs.Job) -> None:
     """Let the process compute so many seconds more, by what it has to read."""
-    size = sum(file.stat().st_size for file in _files(job))
+    files = _files(job)
+    size = sum(file.stat().st_size for file in files)
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime) + CPU_SECONDS + size // PER_SECOND
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+def _files(job: jobs.Job) -> tuple[Path, ...]:
+    if isinstance(job, jobs.Compare):
+        return (*job.after.sources, *(job.before.sources if job.before else ()))
+    return job.sources if isinstance(job, jobs.Cut) else job.parts
 
 
 def _tell(over: threading.Event) -> None:

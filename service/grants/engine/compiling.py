@@ -38,6 +38,14 @@ def compiled(
     Rows are ordered by the view's own columns only: in the source's order two views of one table could be joined row by
     row.  BadRecipe when the parts do not have what the recipe names.
     """
+    select, values = unordered(connection, sources, recipe, keys)
+    return f"{select} ORDER BY ALL", values
+
+
+def unordered(
+    connection: "DuckDBPyConnection", sources: Sequence[Path], recipe: Recipe, keys: Keys
+) -> tuple[str, dict[str, Any]]:
+    """Return the query of a recipe for what only counts its rows and gives none of them away."""
     bound = Bound({"source": [str(path) for path in sources]})
     described = connection.execute(f"DESCRIBE SELECT * FROM {READ}", bound.values).fetchall()
     physical = {str(row[0]): str(row[1]) for row in described}
@@ -47,7 +55,7 @@ def compiled(
     conditions = [*_period(recipe, physical, bound.values), *_areas(recipe, physical, bound.values)]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     chosen = ", ".join(_chosen(recipe, values, bound, keys))
-    return f"{_rows(recipe, f'SELECT {chosen} FROM {READ}{where}', bound)} ORDER BY ALL", bound.values
+    return _rows(recipe, f"SELECT {chosen} FROM {READ}{where}", bound), bound.values
 
 
 def _chosen(recipe: Recipe, values: list[str], bound: Bound, keys: Keys) -> Iterator[str]:

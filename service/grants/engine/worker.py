@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from service.grants.engine import jobs
-from service.grants.engine.jobs import Cut, Made, Write
+from service.grants.engine.jobs import Compare, Cut, Job, Made, Smallest, Write
 from service.grants.rules import BadTransform
 
 KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
@@ -52,7 +52,7 @@ class Child:
                     pipe.close()
         self.process.wait()
 
-    def do(self, job: Cut | Write, hear: Hear) -> Made:
+    def do(self, job: Job, hear: Hear) -> dict[str, Any]:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(jobs.asked(job)).encode() + b"\n")
         self.process.stdin.flush()
@@ -66,7 +66,8 @@ class Child:
             if "fault" in words:
                 raise Failed(str(words["fault"]))
             if "done" in words:
-                return jobs.understood(words["done"])
+                done: dict[str, Any] = words["done"]
+                return done
         raise Failed(self._how())
 
     def _words(self) -> Iterator[dict[str, Any]]:
@@ -99,6 +100,15 @@ def do(job: Cut | Write, hear: Hear) -> Made:
 
     Raises BadTransform and Failed.
     """
+    return jobs.understood(_done(job, hear))
+
+
+def measured(job: Compare, hear: Hear) -> Smallest:
+    """Have rows compared by a child.  Raises BadTransform and Failed."""
+    return Smallest(**_done(job, hear))
+
+
+def _done(job: Job, hear: Hear) -> dict[str, Any]:
     with _child() as child:
         try:
             return child.do(job, hear)

@@ -51,7 +51,12 @@ def keep(session: Session, judged: Judged, *, subject: str, moment: str, now: da
 
 def preview(session: Session, ask: Ask, *, now: datetime) -> Judged:
     """Judge a request without keeping anything.  Raises UnknownColumn, and NotFound for an unknown dataset or unit."""
-    return _judged(_facts(ask, *_gathered(session, ask, now=now), now=now))
+    return judge(session, ask, store.subject(session, ask.dataset_id), now=now)
+
+
+def judge(session: Session, ask: Ask, dataset: Subject, *, now: datetime) -> Judged:
+    """Judge a request for a dataset as it is described here: one of its versions may be otherwise than the entry."""
+    return _judged(_facts(ask, dataset, *_asker(session, ask, now=now), now=now))
 
 
 def column_verdicts(session: Session, ask: Ask, *, now: datetime) -> dict[str, dict[str, Any]]:
@@ -90,10 +95,13 @@ def publish_editions(session: Session, *, now: datetime, by: str = SYSTEM) -> in
 
 
 def _gathered(session: Session, ask: Ask, *, now: datetime) -> Gathered:
-    dataset = store.subject(session, ask.dataset_id)
+    return store.subject(session, ask.dataset_id), *_asker(session, ask, now=now)
+
+
+def _asker(session: Session, ask: Ask, *, now: datetime) -> tuple[Applicant | None, Held]:
     if ask.unit_id is None:
-        return dataset, ask.applicant, Held()
-    return dataset, store.applicant(session, ask.unit_id), store.held(session, ask.unit_id, now=now)
+        return ask.applicant, Held()
+    return store.applicant(session, ask.unit_id), store.held(session, ask.unit_id, now=now)
 
 
 def _facts(ask: Ask, dataset: Subject, applicant: Applicant | None, held: Held, *, now: datetime) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Work of the judge that nobody waits for, and publishing: judged, its public view built, then shown."""
 
+from service.screening.jobs.following import judge_versions
 from service.screening.jobs.publishing import (
     AT_TERMINAL,
     Published,
@@ -13,6 +14,6 @@ from service.screening.jobs.publishing import (
 )
 
 __all__ = [
-    "AT_TERMINAL", "Published", "Shift", "Wrong", "impact", "profile_dataset", "profile_missing", "publish_dataset",
-    "replay",
+    "AT_TERMINAL", "Published", "Shift", "Wrong", "impact", "judge_versions", "profile_dataset", "profile_missing",
+    "publish_dataset", "replay",
 ]  # fmt: skip
