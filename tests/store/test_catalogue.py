@@ -353,6 +353,21 @@ def test_the_command_imports_and_tells_faults(units, database, tmp_path, monkeyp
         assert store.newest(session, "exchange-rates").rows == 17_237
 
 
+def test_the_command_appends_a_day_and_a_day_that_is_there_is_not_there_twice(upload, database, tmp_path, monkeypatch):
+    monkeypatch.setenv("QIANTANG_HOME", str(tmp_path))
+    monkeypatch.setenv("QIANTANG_DATABASE_URL", database.url)
+    monkeypatch.setenv("QIANTANG_STORE_URL", f"file://{tmp_path / 'store'}")
+    upload()
+    (tmp_path / "upload" / "lots.csv").write_text("lot,spaces,opened\nB,7,2026-01-03\n")
+    for _ in range(2):
+        told = CliRunner().invoke(datasets, ["import", "--append", str(tmp_path / "upload" / "lots.yaml")])
+        assert told.exit_code == 0, told.output
+    with db.reading() as session:
+        version = store.newest(session, "lots")
+        assert (version.number, version.rows, len(store.parts(session, "lots", 2))) == (2, 2, 2)
+        assert (str(version.period_from), str(version.period_to)) == ("2026-01-02", "2026-01-03")
+
+
 def test_the_documents_name_every_key_of_a_manifest():
     text = (Path(__file__).parents[2] / "docs" / "manifest.md").read_text(encoding="utf-8")
     models = (Manifest, ColumnEntry, Derivation, Assessment)
