@@ -1,5 +1,6 @@
 """Versions are loaded, reviewed, published, held and withdrawn, by more than one person; on both engines."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -240,6 +241,28 @@ def test_an_older_version_is_not_published_after_a_newer_one():
     with db.reading() as session:
         [change] = [*store.version(session, DATASET, 3).changes, None]
         assert change is None
+
+
+def test_two_who_load_or_publish_at_once_take_turns():
+    """Each of them gets a number of its own; one publication is told once."""
+    made, barrier = [], threading.Barrier(2)
+
+    def at_once(act):
+        barrier.wait()
+        made.append(act())
+
+    for acts in ([lambda: load("a"), lambda: load("b")], None):
+        if acts is None:
+            clear(3)
+            made.clear()
+            acts = [lambda: publish(3).number] * 2
+        threads = [threading.Thread(target=at_once, args=(act,)) for act in acts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(made) in ([2, 3], [3, 3])
+    assert told(3).count("version:publish") == 1
 
 
 # ---- withdrawing ----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from service.catalogue.rules import secrecy as rules
 from service.catalogue.rules.secrecy import Act, Outcome, Reader
 from service.catalogue.rules.versions import VersionState
 from service.catalogue.store import secrecy as rows
+from service.catalogue.store.history import take_turns
 from service.catalogue.tables import SecrecyReview
 from service.people import store as people
 
@@ -90,6 +91,7 @@ def reader(session: Session, dataset_id: str, person_id: str) -> Reader:
 
 def _awaiting(session: Session, review_id: str, act: Act, by: str) -> SecrecyReview:
     """Return a review whose next act is `act` and may be done by `by`."""
+    take_turns(session, rows.review(session, review_id).dataset_id)
     found = rows.review(session, review_id)
     who = reader(session, found.dataset_id, by)
     if not rules.may_take_part(who):
@@ -108,6 +110,7 @@ def _demand_waiting(session: Session, dataset_id: str, number: int) -> None:
 
 
 def _enter(session: Session, dataset_id: str, number: int, *, by: str, now: datetime, **values: Any) -> SecrecyReview:
+    take_turns(session, dataset_id)
     if rows.standing_review(session, dataset_id, number) is not None:
         raise Duplicate()
     found = SecrecyReview(id=new_id(now), dataset_id=dataset_id, number=number, filed_by=by, filed_at=now, **values)

@@ -50,6 +50,7 @@ def add_version(
     What would be the same version again is returned as it is.  Raises NotAppendable when the columns are not those of
     the parts before.
     """
+    rows.take_turns(session, dataset_id)
     base = rows.base_or_none(session, dataset_id)
     columns = schema(session, dataset_id)
     before = store.parts(session, dataset_id, base.number) if base else []
@@ -80,7 +81,8 @@ def publish_version(session: Session, dataset_id: str, number: int, *, by: str, 
     `latest` points at it at once, or after the overlap when it breaks what readers have.  Raises NotFound,
     VersionWithdrawn, VersionOvertaken, SecrecyReviewMissing, and SecondPersonRequired for the one who loaded it.
     """
-    row = store.version(session, dataset_id, number)
+    rows.take_turns(session, dataset_id)
+    row = rows.version_anew(session, dataset_id, number)
     if row.state == VersionState.PUBLISHED:
         return row
     review = demand_publishable(session, row, by=by)
@@ -108,7 +110,8 @@ def withdraw_version(
     When nothing else is left for `latest`, the version that waits shortest for its overlap is waited for no longer.
     Raises NotFound (for the successor too, unless it is published), WrongState when it is withdrawn already.
     """
-    row = store.version(session, dataset_id, number)
+    rows.take_turns(session, dataset_id)
+    row = rows.version_anew(session, dataset_id, number)
     if row.state == VersionState.WITHDRAWN:
         raise WrongState(state=row.state)
     if successor is not None:

@@ -15,9 +15,21 @@ OF_PUBLIC = (VersionState.PUBLISHED, VersionState.WITHDRAWN)
 NEWEST = col(DatasetVersion.number).desc()
 
 
+def take_turns(session: Session, dataset_id: str) -> None:
+    """Let this transaction alone change the versions of a dataset and their reviews until it ends."""
+    session.exec(select(Dataset.id).where(Dataset.id == dataset_id).with_for_update()).first()
+
+
 def version(session: Session, dataset_id: str, number: int) -> DatasetVersion:
     """Return one version in any state; NotFound when there is none of that number."""
     if (found := session.get(DatasetVersion, (dataset_id, number))) is None:
+        raise NotFound()
+    return found
+
+
+def version_anew(session: Session, dataset_id: str, number: int) -> DatasetVersion:
+    """Return one version as it is now, whatever this transaction has read of it before its turn came; NotFound."""
+    if (found := session.get(DatasetVersion, (dataset_id, number), populate_existing=True)) is None:
         raise NotFound()
     return found
 

@@ -8,8 +8,8 @@ from service.catalogue.tables import Dataset, SecrecyReview
 
 
 def review(session: Session, review_id: str) -> SecrecyReview:
-    """Return one review; NotFound when there is none of that id."""
-    if (found := session.get(SecrecyReview, review_id)) is None:
+    """Return one review as it is now; NotFound when there is none of that id."""
+    if (found := session.get(SecrecyReview, review_id, populate_existing=True)) is None:
         raise NotFound()
     return found
 
