@@ -1,6 +1,7 @@
 """The page of a grant: what may be read until when, credentials, scripts, usage."""
 
 import html
+import json
 import re
 
 import pytest
@@ -29,7 +30,8 @@ def test_the_page_says_in_words_what_may_be_read_until_when(world):
 def test_the_released_file_is_told_by_digest_rows_and_size(world):
     ((sha, rows),) = world.found(
         "select file.sha256, file.rows from releasedview join view_file file on file.view_id = releasedview.id"
-        " where grant_id = :grant and format = 'parquet'", grant=world.grant
+        " where grant_id = :grant and format = 'parquet'",
+        grant=world.grant,
     )
     page = _page(world)
     assert sha in page and f"{rows:,}" in page and "kB" in page
@@ -116,3 +118,34 @@ def test_a_replacement_that_is_sent_twice_replaces_once(world):
     again = browser.post(f"/clients/{world.client_id}/secrets", data=form)
     assert (again.status_code, again.location) == (303, f"/grants/{world.grant}#systems")
     assert world.ask_token(basic=f"{world.client_id}:{secret}").status_code == 200
+
+
+STEPS = [{"kind": "truncate", "column": "lot_id", "characters": 2}, {"kind": "suppress", "columns": ["lot_id"], "k": 5}]
+
+
+def test_what_is_done_to_a_column_and_to_rows_stands_on_the_page(world):
+    world.change('update "grant" set transforms = :steps where id = :grant', steps=json.dumps(STEPS), grant=world.grant)
+    page = _page(world)
+    assert "处理：只保留前 2 个字符" in page
+    assert "字段 lot_id 取值相同的不足 5 行的，整组不提供。" in page
+
+
+def test_what_is_read_under_a_grant_is_as_treated(world):
+    grant = world.another_grant("parking-records", ["lot_id", "duration_min"], transforms=STEPS)
+    rows = world.rows(world.token(), f"?grant={grant}&limit=50").json["rows"]
+    assert {row["lot_id"] for row in rows} == {"P0"}
+
+
+def test_how_far_a_view_and_a_file_are_stands_on_the_page(world):
+    browser = world.login("lake-manager")
+    ((view,),) = world.found("select id from releasedview where grant_id = :grant", grant=world.grant)
+    world.change("insert into view_file select view_id, 'arrow', 'wanted', '', '', 0, 0, wanted_at, null, null, 0,"
+                 " null, null from view_file where view_id = :id and format = 'parquet'", id=view)  # fmt: skip
+    assert "等待生成" in browser.get(f"/grants/{world.grant}").text
+    world.change(
+        "update releasedview set state = 'building', parts_done = 1, parts_total = 5, rows = 24000, tries = 2,"
+        " note = 'disk' where id = :id", id=view,
+    )  # fmt: skip
+    page = browser.get(f"/grants/{world.grant}").text
+    assert "正在生成第 2 部分，共 5 部分；已写 24,000 行。" in page
+    assert "第 2 次没有成功：磁盘空间不足。系统会自动重试。" in page
