@@ -16,6 +16,7 @@ from service.base.db import Session
 from service.catalogue import store as catalogue
 from service.grants import jobs as views
 from service.screening import actions as screening
+from service.screening.actions.versions import measure
 from service.screening.rules import seal_of
 
 api = Blueprint("applications_api", __name__, url_prefix="/api/v1/applications")
@@ -102,7 +103,9 @@ def sign(id: str) -> ResponseReturnValue:
     """Sign the agreement whose digest is given; the answer names the grant that it made."""
     with db.reading() as session:
         visible(session, id, caller())
+        checks = actions.foreseen(session, id, now=clock.now(session))
     form = http.json_body(SignBody)
+    measure(checks)
     with db.writing() as session:
         now = clock.now(session)
         grant = actions.sign(session, id, seen=form.version, digest=form.digest, by=caller(), now=now)

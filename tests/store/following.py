@@ -20,6 +20,7 @@ from service.notices.tables import Outbox
 from service.policy import engine as policy
 from service.screening import actions as screening
 from service.screening import engine as judging
+from service.screening.actions import versions
 from service.screening.rules import Ask
 from tests import cases
 from tests.store import granted
@@ -104,31 +105,29 @@ def version(number: int, tables: Sequence[pa.Table], folder: Path) -> None:
 
 def grant(
     columns: Sequence[str] = tuple(COLUMNS), row_filter: Mapping[str, Any] | None = None, *, number: int = 1,
-    unit: str = "firm", application: str = "a1", **changes: Any,
+    unit: str = "firm", application: str = "a1", apart: bool = False, **changes: Any,
 ) -> Grant:  # fmt: skip
-    """Judge a request of a unit by the list in use, and grant it as its conditions have it compiled."""
+    """Judge a request of a unit by the list in use, and grant it as its conditions have it compiled; `apart`, as when
+    it is signed: not too close to the unit's other grants.
+    """
     with db.writing() as session:
-        return issued(session, columns, row_filter, number=number, unit=unit, application=application, **changes)
-
-
-def issued(
-    session: db.Session, columns: Sequence[str], row_filter: Mapping[str, Any] | None = None, *, number: int,
-    unit: str, application: str, **changes: Any,
-) -> Grant:  # fmt: skip
-    now = clock.now(session)
-    ask = Ask(DATASET, tuple(columns), ("day",) if row_filter else (), unit, "analytics.operations", "分析",
-              "download", 90, False, False, False)  # fmt: skip
-    judged = screening.screen(session, ask, subject=f"application:{application}", moment="agreement", now=now)
-    asked = [judging.Asked(name, *COLUMNS[name]) for name in columns]
-    steps = judging.treatment(judged.facts, judged.verdict, asked).steps
-    wanted: dict[str, Any] = {
-        "unit_id": unit, "dataset_id": DATASET, "application_id": application, "columns": list(columns),
-        "row_filter": dict(row_filter or {}), "delivery": ["download"], "purpose": "analytics.operations",
-        "dataset_version": number, "ends_at": now + timedelta(days=90),
-        "rests_on": {"screening": judged.id, "lists": list(judged.digests), "agreement": "1" * 64},
-        "transforms": [document(step) for step in steps],
-    }  # fmt: skip
-    return actions.issue(session, actions.NewGrant(**wanted | changes), by="manager", now=now)
+        now = clock.now(session)
+        ask = Ask(DATASET, tuple(columns), ("day",) if row_filter else (), unit, "analytics.operations", "分析",
+                  "download", 90, False, False, False)  # fmt: skip
+        judged = screening.screen(session, ask, subject=f"application:{application}", moment="agreement", now=now)
+        asked = [judging.Asked(name, *COLUMNS[name]) for name in columns]
+        steps = judging.treatment(judged.facts, judged.verdict, asked).steps
+        values: dict[str, Any] = {
+            "unit_id": unit, "dataset_id": DATASET, "application_id": application, "columns": list(columns),
+            "row_filter": dict(row_filter or {}), "delivery": ["download"], "purpose": "analytics.operations",
+            "dataset_version": number, "ends_at": now + timedelta(days=90),
+            "rests_on": {"screening": judged.id, "lists": list(judged.digests), "agreement": "1" * 64},
+            "transforms": [document(step) for step in steps],
+        }  # fmt: skip
+        wanted = actions.NewGrant(**values | changes)
+        if apart:
+            versions.demand_apart(versions.apart(session, wanted, judged.verdict, now=now))
+        return actions.issue(session, wanted, by="manager", now=now)
 
 
 def build() -> None:

@@ -328,26 +328,20 @@ def test_a_version_that_cannot_be_measured_holds_no_other_up_and_is_held_in_the_
 NOVEMBER = {"from": "2026-11-01", "to": "2026-11-30"}
 
 
-def apart(grant):
-    with db.writing() as session:
-        versions.demand_apart(session, grant, now=clock.now(session))
-
-
 def test_two_grants_of_a_unit_whose_rows_differ_by_too_few_are_not_both_issued(tmp_path):
     version(2, [rides(DAY), rides({"A": 1}, day=30)], tmp_path)
     world.grant(number=2)
-    other = world.grant(row_filter=NOVEMBER, application="a2", number=2)
     with pytest.raises(RowsTooClose) as refusal:
-        apart(other)
+        world.grant(row_filter=NOVEMBER, application="a2", number=2, apart=True)
     assert refusal.value.facts["k"] == 10
-    apart(world.grant(row_filter=NOVEMBER, application="a3", unit="stranger", number=2))
+    world.grant(row_filter=NOVEMBER, application="a3", unit="stranger", number=2, apart=True)
 
 
 def test_two_grants_of_a_unit_may_differ_by_whole_groups_or_not_at_all(tmp_path):
     version(2, [rides(DAY), rides({"A": 10, "B": 93}, day=30)], tmp_path)
     world.grant(number=2)
-    apart(world.grant(row_filter=NOVEMBER, application="a2", number=2))
-    apart(world.grant(application="a3", number=2))
+    world.grant(row_filter=NOVEMBER, application="a2", number=2, apart=True)
+    world.grant(application="a3", number=2, apart=True)
 
 
 def test_a_unit_does_not_come_by_a_held_version_through_a_second_grant(tmp_path):
@@ -355,12 +349,11 @@ def test_a_unit_does_not_come_by_a_held_version_through_a_second_grant(tmp_path)
     version(2, [rides({"A": 94, "B": 93})], tmp_path)
     jobs.judge_versions()
     with pytest.raises(RowsTooClose):
-        apart(world.grant(columns=["station", "day"], application="a2", number=2))
+        world.grant(columns=["station", "day"], application="a2", number=2, apart=True)
 
 
 def test_a_version_is_held_that_would_bring_two_grants_of_a_unit_too_close(tmp_path):
-    whole, november = world.grant(), world.grant(row_filter=NOVEMBER, application="a2")
-    apart(november)
+    whole, november = world.grant(), world.grant(row_filter=NOVEMBER, application="a2", apart=True)
     version(2, [rides(DAY), rides({"A": 12}, day=1), rides({"A": 12}, day=30)], tmp_path)
     jobs.judge_versions()
     assert [state(each, 2)[0] for each in (whole, november)] == ["judged", "judged"]

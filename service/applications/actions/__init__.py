@@ -1,6 +1,6 @@
 """What may happen to an application: one act, its history and its audit event each; no commit, no Flask."""
 
-from service.applications.actions.deciding import TermOver, Wish, decide, offer_agreement, sign
+from service.applications.actions.deciding import TermOver, Wish, decide, foreseen, offer_agreement, sign
 from service.applications.actions.drafting import (
     NoApplicationNeeded,
     NotOpen,
@@ -41,6 +41,7 @@ __all__ = [
     "decide",
     "describe",
     "draft_ask",
+    "foreseen",
     "frame_of",
     "offer_agreement",
     "on_form",

@@ -45,6 +45,7 @@ from service.policy.rules.papers import Terms
 from service.screening import actions as screening
 from service.screening import engine as judging
 from service.screening import store as screenings
+from service.screening.actions import versions
 from service.screening.rules import Ask, Judged, digests_of, seal_of, standing_ids
 
 
@@ -288,12 +289,41 @@ def _issue(
     session: Session, application: Application, dataset: Dataset, agreement: Agreement, judged: Judged, *, by: Actor,
     now: datetime,
 ) -> Grant:  # fmt: skip
-    """Issue the grant that was agreed on; VerdictChanged when what would be done to the data is not what it says."""
+    """Issue the grant that was agreed on; VerdictChanged when what would be done to the data is not what it says, and
+    RowsTooClose when together with another grant of the unit it would single out a few.
+    """
+    wanted = _wanted(session, application, dataset, agreement, judged, now=now)
+    versions.demand_apart(versions.apart(session, wanted, judged.verdict, now=now))
+    return grants.issue(session, wanted, by=by.person_id, now=now)
+
+
+def foreseen(session: Session, id: str, *, now: datetime) -> tuple[versions.Check, ...]:
+    """Return what will be measured when a case is signed, so that it can be measured before its transaction begins.
+
+    Nothing where the signing will be refused for other reasons: it says so itself.
+    """
+    application, agreement = store.application(session, id), store.agreement(session, id)
+    if agreement is None or application.ends_on is None or application.state != State.APPROVED:
+        return ()
+    dataset = catalogue.dataset(session, application.dataset_id)
+    try:
+        judged = screening.preview(session, ask_of(application, dataset, now=now), now=now)
+        wanted = _wanted(session, application, dataset, agreement, judged, now=now)
+        return versions.apart(session, wanted, judged.verdict, now=now)
+    except Refusal:
+        return ()
+
+
+def _wanted(
+    session: Session, application: Application, dataset: Dataset, agreement: Agreement, judged: Judged, *,
+    now: datetime,
+) -> grants.NewGrant:  # fmt: skip
+    """Return the grant that a case has won; VerdictChanged as in `_issue`."""
     assert application.ends_on is not None
     seen_to = treatment(session, application, dataset, judged)
     if not agreed(agreement.text, application.columns, seen_to.steps):
         raise rules.VerdictChanged(rules="、".join(standing_ids(judged.verdict)), outcome=judged.verdict["outcome"])
-    wanted = grants.NewGrant(
+    return grants.NewGrant(
         unit_id=application.unit_id,
         dataset_id=application.dataset_id,
         application_id=application.id,
@@ -308,7 +338,6 @@ def _issue(
         quota=seen_to.quota,
         tasks=judging.tasks(judged.verdict, starts_on=day_of(now), ends_on=application.ends_on),
     )
-    return grants.issue(session, wanted, by=by.person_id, now=now)
 
 
 def _row_filter(application: Application) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from service.base.errors import NotAllowed, NotFound, Refusal
 from service.base.forms import errors_by_field, form_data, parse
 from service.catalogue import store as catalogue
 from service.grants import jobs as views
+from service.screening.actions.versions import measure
 
 
 @pages.get("/applications/<id>/agreement")
@@ -34,6 +35,9 @@ def sign(id: str) -> ResponseReturnValue:
         own(caller(), store.application(session, id).unit_id)
     try:
         form = parse(SignForm, form_data(request.form))
+        with db.reading() as session:
+            checks = actions.foreseen(session, id, now=clock.now(session))
+        measure(checks)
         with db.writing() as session:
             now = clock.now(session)
             grant = actions.sign(session, id, seen=form.version, digest=form.digest, by=caller(), now=now)

@@ -1,8 +1,9 @@
 """Judging a version of a dataset for a grant that follows it, and holding the rows of one unit's grants apart."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from service.base.beijing import day_of, last_day
@@ -12,9 +13,9 @@ from service.catalogue import store as catalogue
 from service.catalogue.tables import Dataset, DatasetVersion
 from service.grants import actions as grants
 from service.grants import store as granted
-from service.grants.actions import Source, following
+from service.grants.actions import NewGrant, Source, following
 from service.grants.actions.comparing import Comparison, Rows, compare
-from service.grants.engine import Smallest
+from service.grants.engine import Failed, Smallest
 from service.grants.rules import Recipe, VersionState
 from service.grants.rules.groups import released, same_rows, shared
 from service.grants.store import following as rows
@@ -24,7 +25,7 @@ from service.screening import engine, store
 from service.screening.actions.judging import judge, keep
 from service.screening.rules import Ask, Judged
 from service.screening.rules import versions as rules
-from service.screening.rules.versions import Known, Reason, RowsTooClose
+from service.screening.rules.versions import Known, Reason, RowsNotMeasured, RowsTooClose
 from service.screening.tables import Screening
 
 EARLIER = 12  # versions at most that a grant has already and that a new one is held against
@@ -82,7 +83,7 @@ def measured(case: Case) -> list[Reason]:
     """
     reasons = [*case.reasons]
     for check in case.checks:
-        reasons += [reason for reason in _told(check, compare(check.comparison)) if reason not in reasons]
+        reasons += [reason for reason in _told(check, _compared(check.comparison)) if reason not in reasons]
     return reasons
 
 
@@ -106,15 +107,42 @@ def settle(session: Session, case: Case, reasons: Sequence[Reason], *, now: date
     return True
 
 
-def demand_apart(session: Session, grant: Grant, *, now: datetime) -> None:
-    """Raise RowsTooClose when a grant that is being issued and another of its unit on the dataset would differ by fewer
-    rows than the smallest group, somewhere.
+def apart(session: Session, wanted: NewGrant, verdict: Mapping[str, Any], *, now: datetime) -> tuple[Check, ...]:
+    """Return what is to be measured before a grant is issued that rests on `verdict`: its rows against those of the
+    unit's other grants on the dataset.
     """
-    basis = store.screening(session, str(grant.rests_on["screening"]))
-    for check in _beside(session, grant, grant.dataset_version, (basis.verdict,), now=now):
-        found = compare(check.comparison)
+    recipe = grants.recipe_for(
+        session, wanted.dataset_id, wanted.dataset_version, wanted.columns, wanted.row_filter, steps=wanted.transforms,
+        namespace=wanted.namespace or "",
+    )  # fmt: skip
+    after = Rows(recipe, _sources(session, wanted.dataset_id, wanted.dataset_version))
+    k = rules.smallest_group([verdict], released(recipe.transforms))
+    there = rows.others(session, wanted.unit_id, wanted.dataset_id, besides="", now=now)
+    return tuple(_beside(session, after, k, there))
+
+
+def measure(checks: Iterable[Check]) -> list[tuple[Check, Smallest]]:
+    """Return what was found; what was measured in this process a moment ago is not measured again.
+
+    Raises RowsNotMeasured when it cannot be done now.
+    """
+    try:
+        return [(check, _compared(check.comparison)) for check in checks]
+    except Failed as fault:
+        raise RowsNotMeasured(fault=str(fault)) from None
+
+
+def demand_apart(checks: Iterable[Check]) -> None:
+    """Raise RowsTooClose when a grant and another of its unit would differ by fewer rows than the smallest group."""
+    for check, found in measure(checks):
         if found.came is not None or found.gone is not None:
             raise RowsTooClose(grant=check.grant, k=check.comparison.k)
+
+
+@lru_cache(maxsize=64)
+def _compared(comparison: Comparison) -> Smallest:
+    """Parts never change, so that what was measured of them stays true."""
+    return compare(comparison)
 
 
 # ---- the request --------------------------------------------------------------------------------------------------
@@ -166,7 +194,10 @@ def _checks(
     session: Session, grant: Grant, number: int, verdicts: Sequence[Mapping[str, Any]], *, now: datetime
 ) -> Iterator[Check]:
     yield from _since(session, grant, number, verdicts)
-    yield from _beside(session, grant, number, verdicts, now=now)
+    after = _rows(session, grant, number)
+    k = rules.smallest_group(verdicts, released(after.recipe.transforms))
+    there = rows.others(session, grant.unit_id, grant.dataset_id, besides=grant.id, now=now)
+    yield from _beside(session, after, k, there)
 
 
 def _since(session: Session, grant: Grant, number: int, verdicts: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
@@ -179,29 +210,35 @@ def _since(session: Session, grant: Grant, number: int, verdicts: Sequence[Mappi
     older = [(base, _parts(each)) for base, each in had.items() if each.parts]
     for base in rules.needed(older, _parts(after)):
         common = after.recipe.columns
-        yield Check(Comparison(after, had[base], common, _telling(after.recipe, common), k, alike=True), base)
+        yield Check(_comparison(after, had[base], common, k, alike=True), base)
 
 
-def _beside(
-    session: Session, grant: Grant, number: int, verdicts: Sequence[Mapping[str, Any]], *, now: datetime
-) -> Iterator[Check]:
-    """Yield what is measured against the unit's other grants on the dataset, where their rows are not the same."""
-    after = _rows(session, grant, number)
-    own = rules.smallest_group(verdicts, released(after.recipe.transforms))
-    for other in rows.others(session, grant.unit_id, grant.dataset_id, besides=grant.id, now=now):
+def _beside(session: Session, after: Rows, own: int | None, there: Iterable[Grant]) -> Iterator[Check]:
+    """Yield what is measured against other grants of the unit on the dataset, where their rows are not the same."""
+    for other in there:
         base = max(_judged_for(session, other), default=other.dataset_version)
         before = _rows(session, other, base)
         alike = same_rows(after.recipe, before.recipe)
         k = max(filter(None, (own, _binding(session, other, before.recipe))), default=None)
-        if k is None or not before.parts or (alike and base == number):
+        if k is None or not before.parts or (alike and base == after.recipe.dataset_version):
             continue
         common = shared(after.recipe, before.recipe)
-        yield Check(Comparison(after, before, common, _telling(after.recipe, common), k, alike), base, other.id)
+        yield Check(_comparison(after, before, common, k, alike=alike), base, other.id)
+
+
+def _comparison(after: Rows, before: Rows, common: Sequence[str], k: int, *, alike: bool) -> Comparison:
+    """Return what is measured; whose tokens somebody sees makes no difference to groups."""
+    sides = [Rows(replace(each.recipe, namespace=""), each.parts) for each in (after, before)]
+    return Comparison(sides[0], sides[1], tuple(common), _telling(after.recipe, common), k, alike)
 
 
 def _rows(session: Session, grant: Grant, number: int) -> Rows:
-    parts = catalogue.parts(session, grant.dataset_id, number)
-    return Rows(grants.recipe_of(session, grant, number), tuple(Source(part.id, part.blob_key) for part in parts))
+    recipe = grants.recipe_of(session, grant, number)
+    return Rows(recipe, _sources(session, grant.dataset_id, number))
+
+
+def _sources(session: Session, dataset_id: str, number: int) -> tuple[Source, ...]:
+    return tuple(Source(part.id, part.blob_key) for part in catalogue.parts(session, dataset_id, number))
 
 
 def _parts(held: Rows) -> frozenset[str]:

@@ -56,6 +56,14 @@ class RowsTooClose(Refusal):
     )
 
 
+class RowsNotMeasured(Refusal):
+    """Whether two grants of a unit come too close could not be found out.  Facts: `fault`."""
+
+    code = "rows-not-measured"
+    title = N_("暂时不能测算与本单位其他授权的差别，请稍后再签署")
+    status = 503
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A column as it was judged, or as a version has it."""
