@@ -23,6 +23,7 @@ from tests.store import granted
 TUS = {"Tus-Resumable": "1.0.0"}
 PIECE = TUS | {"Content-Type": "application/offset+octet-stream"}
 DATA = b"plate,lot_id,entry_time,minutes,vehicle_type\n" + b"A1,L001,2026-09-01 08:00,15,car\n" * 40
+SIZE = len(DATA)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def told(**said):
     return {"Upload-Metadata": ",".join(pairs)}
 
 
-def announce(client, size=len(DATA), name="records.csv", dataset=granted.DATASET, **headers):
+def announce(client, size=SIZE, name="records.csv", dataset=granted.DATASET, **headers):
     headers = TUS | {"Upload-Length": str(size)} | told(dataset=dataset, filename=name) | headers
     return client.post("/api/v1/uploads", headers=headers)
 

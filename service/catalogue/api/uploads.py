@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import IO, TypeVar, cast
 
 from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
@@ -175,17 +175,27 @@ def _turn() -> Iterator[None]:
 
 
 def _take(found: ImportRun, offset: int, most: int, digest: tuple[str, bytes] | None) -> Response:
-    request.max_content_length = None  # what is too long is told by the upload's own length
     with parked.held(_path(found)) as file:
         with db.reading() as session:  # another may have written until the lock was ours
             actions.demand_receiving(rows.run(session, found.id), offset, now=clock.now(session))
-        taken = parked.append(file, request.stream, at=offset, most=most, checksum=digest)
+        taken = parked.append(file, _body(most), at=offset, most=most, checksum=digest)
         with db.writing() as session:
             now = clock.now(session)
             changed = actions.take_in(session, found, taken.size, by=caller().person_id, now=now)
     if taken.cut:
         raise CutOff(offset=changed.received)
     return _answer(204, changed)
+
+
+def _body(most: int) -> IO[bytes]:
+    """Return the request's body as it comes; how long it may be is the upload's affair.
+
+    The framework's own limits would lose what arrived of a piece that is cut off.
+    """
+    if request.environ.get("wsgi.input_terminated"):
+        return cast("IO[bytes]", request.environ["wsgi.input"])
+    request.max_content_length = most + 1
+    return request.stream
 
 
 def _own(upload_id: str) -> tuple[ImportRun, datetime]:

@@ -105,10 +105,15 @@ def _outcome(home: Path, found: ImportRun, do: Callable[[Path, ImportRun], Settl
     except Refusal as fault:
         return _refused(found, [_said(fault)])
     except Exception as fault:
-        log.error("uploads", "not read", upload=found.id, fault=f"{type(fault).__name__}: {fault}")
+        log.error("uploads", "not read", upload=found.id, fault=_place(fault))
         if found.tries < MOST_TRIES:
             raise
         return _refused(found, [_told(BROKEN)])
+
+
+def _place(fault: Exception) -> str:
+    """Return what is known of a fault without its words, which may repeat a value; the child's say only where."""
+    return str(fault) if isinstance(fault, loading.Fault) else type(fault).__name__
 
 
 def _bad(found: ImportRun, fault: BadData) -> Settle:

@@ -17,9 +17,10 @@ from service.base.access import OFFICERS, Caller, Role, caller, requires
 from service.base.beijing import day_of
 from service.base.db import Session
 from service.base.i18n import N_
-from service.catalogue.store import history
+from service.catalogue.rules.uploads import STATE_TITLES, RunState
+from service.catalogue.store import history, uploads
 from service.catalogue.store import recalls as recall_store
-from service.catalogue.tables import Dataset, DatasetVersion, Recall
+from service.catalogue.tables import Dataset, DatasetVersion, ImportRun, Recall
 from service.home import store
 from service.home.web.parts import may_suspend, pages
 from service.home.web.versions import step_of
@@ -79,6 +80,8 @@ def inbox() -> ResponseReturnValue:
             working=policy.current().calendar.works(day_of(now)),
             suspensions=_suspensions(session, who),
             loaded=_loaded(session, who),
+            uploads=_uploads(session, who),
+            upload_states=STATE_TITLES,
             recalls=_recalls(session, who),
             units=len(people.awaiting(session)) if who.has(Role.AUTHORITY) else None,
             titles=GROUPS,
@@ -144,6 +147,20 @@ def _suspensions(session: Session, who: Caller) -> list[tuple[Any, Any]]:
         (one, suspension)
         for one, suspension in store.unconfirmed_suspensions(session)
         if may_suspend(one) and suspension.by != who.person_id
+    ]
+
+
+def _uploads(session: Session, who: Caller) -> list[tuple[ImportRun, Dataset]]:
+    """Return the uploads that wait for this officer: files to check, and marked files that others sent.
+
+    The authority is shown the marked ones only.
+    """
+    authority = who.has(Role.AUTHORITY)
+    found = uploads.waiting_for_stewards(session, source_unit_id=None if authority else who.unit_id)
+    return [
+        (run, dataset)
+        for run, dataset in found
+        if (run.by != who.person_id if run.state == RunState.QUARANTINED else not authority)
     ]
 
 

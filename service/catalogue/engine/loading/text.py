@@ -128,7 +128,10 @@ def head_of(open_source: Opener, encoding: str) -> str:
     """Return the beginning of the text, broken bytes replaced; one that is whole ends in an end of line."""
     with open_source() as raw:
         data = raw.read(HEAD)
-    text = codecs.getincrementaldecoder(ENCODINGS[encoding])("replace").decode(data)
+    try:
+        text = codecs.getincrementaldecoder(ENCODINGS[encoding])("replace").decode(data)
+    except UnicodeError:  # UTF-16 that does not say in which order its bytes are
+        raise unfit(BROKEN_TEXT, line=1, encoding=encoding.upper()) from None
     return text if len(data) == HEAD else text + "\n"
 
 
