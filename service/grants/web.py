@@ -13,6 +13,7 @@ from service.base.errors import Invalid, NotFound
 from service.base.forms import errors_by_field, form_data, parse
 from service.catalogue import store as catalogue
 from service.grants import actions, store
+from service.grants.actions import following
 from service.grants.forms import HandbackForm, LiftingForm, SuspensionForm
 from service.grants.tables import Grant
 from service.notices import jobs as outbox
@@ -75,6 +76,15 @@ def lift(grant_id: str) -> ResponseReturnValue:
     with db.writing() as session:
         actions.lift(session, grant_id, by=caller().person_id, now=clock.now(session), reason=form.reason)
     return http.see_other(f"/grants/{grant_id}")
+
+
+@pages.post("/grants/<grant_id>/versions/<int:number>/judgement")
+@requires(*OFFICERS)
+def judge_again(grant_id: str, number: int) -> ResponseReturnValue:
+    """Have a version that is held for a grant judged again; a job does it in a moment, and nobody overrides it."""
+    with db.writing() as session:
+        following.look_again(session, grant_id, number, by=caller().person_id, now=clock.now(session))
+    return http.see_other(f"/grants/{grant_id}#next")
 
 
 @pages.get("/grants/<grant_id>/handback")

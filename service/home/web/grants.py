@@ -24,6 +24,7 @@ from service.grants import store as grants
 from service.grants.rules import FileState, transforms
 from service.home import rules, store
 from service.home.store import Granted
+from service.home.web.following import next_version
 from service.home.web.parts import entry, may_suspend, pages, units_of
 from service.oauth import rules as client_rules
 from service.oauth import store as clients
@@ -101,6 +102,7 @@ def _grant_page(session: Session, one: Granted, *, now: datetime) -> dict[str, A
         **_term(session, one, shown["standing"], now=now),
         **_usage(session, one, now=now),
         "state": shown["standing"],  # `standing` is the macro that shows it
+        "next": next_version(session, one, shown["standing"], now=now),
         "number": application.number,
         "agreement": applications.agreement(session, application.id),
         **_view(session, one),

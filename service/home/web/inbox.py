@@ -22,6 +22,7 @@ from service.catalogue.store import history, uploads
 from service.catalogue.store import recalls as recall_store
 from service.catalogue.tables import Dataset, DatasetVersion, ImportRun, Recall
 from service.home import store
+from service.home.web.following import held_for
 from service.home.web.parts import may_suspend, pages
 from service.home.web.versions import step_of
 from service.people import store as people
@@ -83,6 +84,7 @@ def inbox() -> ResponseReturnValue:
             uploads=_uploads(session, who),
             upload_states=STATE_TITLES,
             recalls=_recalls(session, who),
+            held=_held(session, who, now=now),
             units=len(people.awaiting(session)) if who.has(Role.AUTHORITY) else None,
             titles=GROUPS,
             holders=HOLDERS,
@@ -162,6 +164,11 @@ def _uploads(session: Session, who: Caller) -> list[tuple[ImportRun, Dataset]]:
         for run, dataset in found
         if (run.by != who.person_id if run.state == RunState.QUARANTINED else not authority)
     ]
+
+
+def _held(session: Session, who: Caller, *, now: datetime) -> list[Any]:
+    """Return the new versions that are held for grants, for the data's stewards and the authority."""
+    return held_for(session, unit_id=who.unit_id, authority=who.has(Role.AUTHORITY), now=now)
 
 
 def _loaded(session: Session, who: Caller) -> list[tuple[DatasetVersion, Dataset, str]]:
