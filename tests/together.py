@@ -15,6 +15,8 @@ GROUPS = (
     (re.compile(r"^tests/clients/test_programs\.py.*[\[-]embedded[\]-]"), "programs against the embedded default"),
     (re.compile(r"^tests/clients/test_programs\.py.*[\[-]apart[\]-]"), "programs against everything apart"),
     (re.compile(r"^tests/clients/test_store_away\.py"), "a store that is away"),
+    (re.compile(r"^tests/escape/(test_served|.*\[postgresql)"), "escapes over a socket and on PostgreSQL"),
+    (re.compile(r"^tests/escape/"), "escapes"),
     (re.compile(r"^tests/house/test_languages\.py"), "languages"),
     (re.compile(r"^tests/house/test_containerfile\.py"), "containerfile"),
 )

@@ -171,7 +171,7 @@ def basic_header(credentials: str | bytes) -> str:
 def opened(home: Path) -> World:
     """Point this process at the demo in `home`."""
     settings = Settings(home=home, base_url=ORIGIN, demo=True, log_level="ERROR")
-    app = _application()
+    app = shared_app()
     db.connect(settings.database_url)
     blobs.connect(settings.store_url)
     counters.connect("memory://")
@@ -180,7 +180,7 @@ def opened(home: Path) -> World:
 
 
 @cache
-def _application() -> Flask:
+def shared_app() -> Flask:
     """The application, made once a worker and pointed at each test's HOME."""
     home = Path(os.environ[servers.FOLDER]) / f"application-{os.getpid()}"
     return application.create_app(Settings(home=home, base_url=ORIGIN, demo=True, log_level="ERROR"))

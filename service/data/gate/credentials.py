@@ -7,7 +7,7 @@ from service.base.db import Session
 from service.base.errors import CrossSite
 from service.data.gate.asking import Asked, Visitor
 from service.data.rules import links
-from service.data.rules.refusals import LinkExpired, TooManyCredentials
+from service.data.rules.refusals import LinkExpired, LinkInvalid, TooManyCredentials
 from service.grants import store as grants
 from service.oauth import rules as token_rules
 from service.oauth import store as tokens
@@ -77,6 +77,8 @@ def _by_session(session: Session, asked: Asked, visitor: Visitor) -> Holder:
 def _by_link(session: Session, asked: Asked, *, now: datetime) -> Holder:
     """Return the holder of a signed address: it opens what it names while its maker still may, and nothing else."""
     link = links.open_link(asked.link or "", asked.key, dataset_id=asked.dataset_id, name=asked.name)
+    if link.format != asked.format:
+        raise LinkInvalid()  # two formats can have one name, told apart by another parameter
     made = _maker(session, link, asked)
     same = tuple(one for one in made.covered if (one.grant.id, one.grant.epoch) == (link.grant_id, link.epoch))
     asked.known.client_id, asked.known.grant_id = made.client_id, link.grant_id
