@@ -38,7 +38,9 @@ OCCUPIED = N_("只能恢复到空的数据库和目录，但这里已有：%(wha
 BAD = N_("这不是完好的备份：%(fault)s")
 BEHIND = N_("数据库结构不是当前版本，请先运行 qiantang migrate")
 OTHER_VERSION = N_("备份来自另一版本（%(revision)s），请用那个版本恢复后再升级")
-UNRECALLED = N_("未给出系统之外保存的召回记录（qiantang recalls 的输出）：备份之后召回的行可能又在其中，重新开放前须补办。")
+UNRECALLED = N_(
+    "未给出系统之外保存的召回记录（qiantang recalls 的输出）：备份之后召回的行可能又在其中，重新开放前须补办。"
+)
 RECALLED_AGAIN = N_("已按召回记录再次移除 %(rows)s 行。")
 BAD_RECALLS = N_("%(file)s 第 %(line)s 行不是召回记录")
 CHECKED = N_("已记录核对，还须另一人确认后才会开放。")

@@ -101,7 +101,8 @@ KINDS: dict[str, Kind] = {
         "/grants/%(grant)s",
     ),
     "version-withdrawn": Kind(
-        N_("%(dataset)s 的第 %(version)s 版已撤下，不再提供。事由：%(cause)s。%(what)s。"), "/datasets/%(id)s#h-versions"
+        N_("%(dataset)s 的第 %(version)s 版已撤下，不再提供。事由：%(cause)s。%(what)s。"),
+        "/datasets/%(id)s#h-versions",
     ),
     "view-quarantined": Kind(
         N_("一份数据文件未能放行，须核查：%(dataset)s，版本 %(version)s，原因代码 %(reasons)s。"), "/datasets/%(id)s"

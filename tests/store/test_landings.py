@@ -31,11 +31,15 @@ MOVED: dict[str, str] = {
     "datasetversion.sha256": "0007 has it in the version's only part; a version's own digest is that of its manifest",
     "datasetpart": "0007 makes one of each version",
     "versionpart": "0007 makes one of each version",
-    **{f"releasedview.{file}_{name}": "0008 keeps the files of a view in view_file" for file in ("parquet", "csv")
-       for name in ("key", "sha256", "bytes")},
+    **{
+        f"releasedview.{file}_{name}": "0008 keeps the files of a view in view_file"
+        for file in ("parquet", "csv")
+        for name in ("key", "sha256", "bytes")
+    },
     "grant_version": "0008 makes it from the grants",
     "view_part": "0008 makes it from the views",
     "view_file": "0008 makes it from the views",
+    "usage_day": "0010 adds it up from the usage",
 }
 
 

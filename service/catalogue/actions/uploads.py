@@ -33,7 +33,7 @@ from service.people import store as people
 SENT_BY_THEM = N_("带密级或内部标志的文件由一人上传、另一人清除，两人不得为同一人。")
 
 
-def begin(
+def announce(
     session: Session, dataset_id: str, *, name: str, size: int, fingerprint: str, by: str, now: datetime
 ) -> ImportRun:
     """Enter an upload of `size` bytes that is to come; TooLong, TooManyUploads."""

@@ -81,7 +81,7 @@ def begin_upload() -> ResponseReturnValue:
     with db.writing() as session:
         now = clock.now(session)
         actions.demand_steward(session, form.dataset, unit_id=who.unit_id)
-        found = actions.begin(
+        found = actions.announce(
             session, form.dataset, name=form.filename, size=form.size, fingerprint=form.fingerprint,
             by=who.person_id, now=now,
         )  # fmt: skip

@@ -91,7 +91,7 @@ def run(job: Job) -> "Answer":
     """
     answer = Answer(job)
     try:
-        answer.begin()
+        answer.start()
     except BaseException:
         answer.close()
         raise
@@ -122,7 +122,7 @@ class Answer:
         self._first: tuple[bytes, int] | None = None
         self._open, self._whole = True, False
 
-    def begin(self) -> None:
+    def start(self) -> None:
         self._child = child = _take(self._pool)
         child.jobs += 1
         body = pickle.dumps(self._job)

@@ -121,7 +121,8 @@ def _page(session: Session, row: Recall) -> Response:
     given = asked.answers(session, row.id)
     return http.page(
         "home/recall.html", row=row, dataset=dataset, titles=rules.REASON_TITLES, states=rules.STATE_TITLES,
-        names=people.names_of(session, filter(None, (row.filed_by, row.decided_by))), answers=given, due=last_day(row.due_at) if row.due_at else None,
+        names=people.names_of(session, filter(None, (row.filed_by, row.decided_by))), answers=given,
+        due=last_day(row.due_at) if row.due_at else None,
         units=_units(session, given), mine=row.filed_by == caller().person_id,
     )  # fmt: skip
 

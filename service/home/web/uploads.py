@@ -176,7 +176,7 @@ def _received(dataset_id: str) -> ImportRun:
     by = caller().person_id
     with db.writing() as session:
         now = clock.now(session)
-        run = actions.begin(session, dataset_id, name=form.filename, size=size, fingerprint="", by=by, now=now)
+        run = actions.announce(session, dataset_id, name=form.filename, size=size, fingerprint="", by=by, now=now)
         file = parked.path(http.settings().home, run.id, run.name)
         parked.make(file, size)
     with parked.held(file) as opened:
