@@ -165,7 +165,8 @@ def test_no_address_shows_a_plate_to(world, who):
     statuses = []
     for address in itertools.chain(addresses(world, case), data_addresses(world)):
         answer = ask(address)
-        assert answer.status_code < 500, address
+        waiting = answer.headers.get("Qiantang-Problem") == "view-building"  # a format that nobody has wanted yet
+        assert answer.status_code < 500 or waiting, address
         statuses.append(answer.status_code)
         if not known_file(answer, address):
             searched.demand_clean(answer.data, address)
@@ -197,13 +198,15 @@ def addresses(world, case):
         "event_id": names(world, "event")[:3], "domain": ["transport", "common", "tourism"], "code": ["en", "zh"],
         "filename": ["plain.css"], "name": [*SCRIPTS, *data_rules.FILES, "applicant", "developer", "dark"],
         "step": list(StepName), "edition": ["2026-1"], "request_id": [*refused_requests(world), "1"],
+        "recall_id": ["1"], "run_id": ["1"], "upload_id": ["1"],
         "number": [number for (number,) in world.found("select number from application where number is not null")],
     }  # fmt: skip
     assert case in filled["id"]
     for rule in sorted(world.app.url_map.iter_rules(), key=str):
         if "GET" in (rule.methods or ()):
             blanks = sorted(rule.arguments)
-            for values in itertools.product(*(filled[blank] for blank in blanks)):
+            fitting = filled | ({"number": ["1"]} if "<int:number>" in rule.rule else {})  # of a part, of a version
+            for values in itertools.product(*(fitting[blank] for blank in blanks)):
                 yield str(rule.build(dict(zip(blanks, values, strict=True)))[1])  # type: ignore[index]
     yield from ("/applications/new?dataset=parking-records", "/datasets?q=号牌", "/audit/events?kind=grant:issue")
     yield from (f"/problems/{kind.code}" for kind in itertools.islice(kinds_of(Refusal), 5))
