@@ -190,13 +190,14 @@ def _success(route: Route, method: str) -> str:
 
 
 def _answer(route: Route) -> dict[str, Any]:
+    text = {"schema": {"type": "string"}}
     if route.endpoint in ("data.file", "data.part"):
         kinds = sorted(FILES.values()) if route.endpoint == "data.file" else [FILES["data.parquet"]]
-        return {"description": "the file", "content": {kind: {"schema": {"type": "string"}} for kind in kinds}}
+        return {"description": "the file", "content": dict.fromkeys(kinds, text)}
     if route.endpoint in ("data.rows", "data.query_rows"):
-        kinds = {kind: {"schema": {"type": "string"}} for name, kind in ROW_KINDS.items() if name != "json"}
         page = {"application/json": {"schema": {"$ref": f"{SCHEMAS}Rows"}}}
-        return {"description": "rows", "content": page | kinds}
+        streams = {kind: text for name, kind in ROW_KINDS.items() if name != "json"}
+        return {"description": "rows", "content": page | streams}
     return {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
