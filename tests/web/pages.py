@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -23,8 +24,8 @@ TOLD_APART = ("step", "name")  # parts of an address that name a page and not on
 TURNED = {"cursor", "sort", "page"}  # names of a query that only turn the leaves of a list
 # Where the walk begins: what no link leads to is named here too.
 START = (
-    "/", "/datasets/parking-records", "/datasets/exchange-rates", "/datasets?q=停车", "/datasets?q=qqqq", "/login",
-    "/units/new", "/nothing/here",
+    "/", "/datasets/parking-records", "/datasets/parking-records/uploads", "/datasets/exchange-rates",
+    "/datasets?q=停车", "/datasets?q=qqqq", "/login", "/units/new", "/nothing/here",
 )  # fmt: skip
 CHARTS = "echarts"  # what draws charts is not counted: the table beside each is there without it
 BRINGS = re.compile(r'<(?:link rel="stylesheet" href|script src)="([^"]+)"')
@@ -51,8 +52,8 @@ READERS = tuple(Reader(role, language) for language in LANGUAGES for role in ROL
 def pages_of(site: Running, reader: Reader, routes: Map) -> list[Page]:
     """Return the pages that `reader` comes to, by the demo's own links."""
     browser = reader.enter(site)
-    begin = {"applicant": draft_of, "steward": recall_of}.get(reader.role)
-    begun = (begin(site, browser),) if begin else ()
+    begin = {"applicant": (draft_of,), "steward": (recall_of, upload_of)}.get(reader.role, ())
+    begun = [one(site, browser) for one in begin]
     return list(walk(site, browser, (*begun, *START), kinds(routes), enough))
 
 
@@ -74,6 +75,18 @@ def recall_of(site: Running, browser: requests.Session) -> str:
     filed = browser.post(f"{site.base_url}/datasets/parking-records/recalls", data=form, timeout=60)
     assert filed.status_code == 200, filed.status_code
     return urlsplit(filed.url).path
+
+
+def upload_of(site: Running, browser: requests.Session) -> str:
+    """Return the path of an upload that was read and waits for its steward: not all of its columns are found."""
+    sent = {"file": ("lots.csv", "停车场编号,停车场名称,电话\nP001,一号,1\n".encode(), "text/csv")}
+    begun = browser.post(f"{site.base_url}/datasets/car-park-directory/uploads", files=sent, timeout=60)
+    assert begun.status_code == 200, begun.status_code
+    for _ in range(60):
+        if "column_lot_id" in browser.get(begun.url, timeout=60).text:
+            break
+        time.sleep(1)
+    return urlsplit(begun.url).path
 
 
 def said(page: Page) -> str:
