@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.catalogue.engine.closed import identifier
 from service.grants.engine.compiling import unordered
 from service.grants.engine.jobs import Compare, Side, Smallest
-from service.grants.engine.opening import identifier, opened
+from service.grants.engine.opening import opened
 from service.grants.engine.treating import Keys
 from service.grants.rules import Recipe
 from service.grants.rules.groups import released
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 AFTER, BEFORE = "after_rows", "before_rows"
+MARK = '"qiantang row mark"'  # no column of a view is called so
 
 
 def compare(job: Compare) -> Smallest:
@@ -31,7 +33,7 @@ def compare(job: Compare) -> Smallest:
         if job.before is None:
             return Smallest(whole)
         (_changed if job.alike else _entire)(connection, job, job.before)
-        came, gone = (_least(connection, job, *pair) for pair in ((AFTER, BEFORE), (BEFORE, AFTER)))
+        came, gone = _least(connection, job)
     return Smallest(whole, came, gone)
 
 
@@ -43,7 +45,7 @@ def _whole(connection: "DuckDBPyConnection", job: Compare) -> int | None:
 def _entire(connection: "DuckDBPyConnection", job: Compare, before: Side) -> None:
     """Put down all rows of both sides that go out, as far as both can be told apart by them."""
     for name, side in ((AFTER, job.after), (BEFORE, before)):
-        kept = f"SELECT {_named(job.common)} FROM held"
+        kept = f"SELECT {_marked(job)} FROM held"
         if step := released(side.recipe.transforms):
             by, k = step
             partition = f"PARTITION BY {_named(by)}" if by else ""
@@ -67,7 +69,7 @@ def _changed(connection: "DuckDBPyConnection", job: Compare, before: Side) -> No
             _table(connection, f"{name}_groups", side, side.sources, counted)
         conditions = " WHERE " + " AND ".join(_among(f"{name}_groups", by) for name, _side in sides)
     for name, side in sides:
-        _table(connection, name, side, side.own, f"SELECT {_named(job.common)} FROM held{conditions}")
+        _table(connection, name, side, side.own, f"SELECT {_marked(job)} FROM held{conditions}")
 
 
 def _among(groups: str, by: Sequence[str]) -> str:
@@ -90,17 +92,34 @@ def _plain(recipe: Recipe) -> Recipe:
     return replace(recipe, transforms=steps)
 
 
-def _least(connection: "DuckDBPyConnection", job: Compare, here: str, there: str) -> int | None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE differing AS FROM {here} EXCEPT ALL FROM {there}")
-    return _smallest(connection, "differing", job)
+def _marked(job: Compare) -> str:
+    """Return what is put down of a row: what it is counted by, and a hash of all that can be compared of it."""
+    return ", ".join([*map(identifier, job.by), f"hash({_named(job.common)}) AS {MARK}"])
+
+
+def _least(connection: "DuckDBPyConnection", job: Compare) -> tuple[int | None, int | None]:
+    """Return the smallest groups of rows that came and of rows that went; each as often as it is there more often."""
+    both = f"SELECT *, 1 AS side FROM {AFTER} UNION ALL SELECT *, -1 FROM {BEFORE}"
+    changed = f"SELECT * EXCLUDE (side), sum(side) AS more FROM ({both}) GROUP BY ALL HAVING sum(side) <> 0"
+    connection.execute(f"CREATE TEMP TABLE differing AS {changed}")
+    by = "".join(f"{identifier(name)}, " for name in job.by)
+    found = []
+    for sign in ("more", "-more"):
+        counted = f"SELECT {by}sum({sign}) AS n FROM differing WHERE {sign} > 0 GROUP BY ALL"
+        found.append(_below(connection, f"SELECT min(n) FROM ({counted})", job.k))
+    return found[0], found[1]
 
 
 def _smallest(connection: "DuckDBPyConnection", table: str, job: Compare) -> int | None:
     grouped = f" GROUP BY {_named(job.by)}" if job.by else ""
     counted = f"SELECT count(*) AS n FROM {table}{grouped} HAVING count(*) > 0"
-    row = connection.execute(f"SELECT min(n) FROM ({counted})").fetchone()
+    return _below(connection, f"SELECT min(n) FROM ({counted})", job.k)
+
+
+def _below(connection: "DuckDBPyConnection", query: str, k: int) -> int | None:
+    row = connection.execute(query).fetchone()
     smallest = None if row is None or row[0] is None else int(row[0])
-    return smallest if smallest is not None and smallest < job.k else None
+    return smallest if smallest is not None and smallest < k else None
 
 
 def _named(columns: Sequence[str]) -> str:
