@@ -3,19 +3,10 @@
 import csv
 import io
 import json
-import os
-import signal
 import stat
-import subprocess
-import sys
-import time
 import zipfile
-from datetime import date, datetime
-from datetime import time as midnight
-from pathlib import Path
+from datetime import date
 
-import duckdb
-import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -25,16 +16,22 @@ from hypothesis import strategies as st
 from service.catalogue.engine import loading
 from service.catalogue.engine.loading import Limits, Reading, Report, Tolerance, Wanted, Worker
 from service.catalogue.rules import BadData, ColumnType, TooDemanding
-
-PRIVATE = "三墩路9号"
-WANTED = (
-    Wanted("名称", "lot", ColumnType.STRING),
-    Wanted("泊位", "spaces", ColumnType.INTEGER),
-    Wanted("日期", "opened", ColumnType.DATE),
+from tests.store.uploaded import (
+    CELLS,
+    CSV,
+    FILES,
+    HEADINGS,
+    OBJECTS,
+    PRIVATE,
+    ROWS,
+    WANTED,
+    empty,
+    packed,
+    parquet,
+    rows_of,
+    workbook,
+    written,
 )
-HEADINGS = [one.heading for one in WANTED]
-CSV = "名称,泊位,日期\n三墩,5,2026-01-02\n文一,,2026-03-04\n"
-ROWS = [("三墩", 5, date(2026, 1, 2)), ("文一", None, date(2026, 3, 4))]
 
 
 @pytest.fixture(scope="module")
@@ -71,80 +68,6 @@ def refused(read):
         return fault.value, " ".join(error["message"] for error in fault.value.facts["errors"])
 
     return go
-
-
-def written(folder: Path, name: str, data: str | bytes) -> Path:
-    file = folder / name
-    file.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return file
-
-
-def empty(folder: Path) -> Path:
-    own = folder / f"own-{len(list(folder.glob('own-*')))}"
-    own.mkdir()
-    return own
-
-
-def rows_of(loaded):
-    with duckdb.connect() as connection:
-        return connection.execute("SELECT * FROM read_parquet(?)", [str(loaded.path)]).fetchall()
-
-
-def packed(members, compression=zipfile.ZIP_DEFLATED):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", compression) as file:
-        for name, data in members.items():
-            file.writestr(name, data)
-    return out.getvalue()
-
-
-def workbook(sheets):
-    book = openpyxl.Workbook()
-    book.remove(book.active)
-    for title, rows in sheets.items():
-        sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(row)
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
-def parquet(table=None, **how):
-    table = table or pa.table({"名称": ["三墩", "文一"], "泊位": [5, None], "日期": [one[2] for one in ROWS]})
-    out = io.BytesIO()
-    pq.write_table(table, out, **how)
-    return out.getvalue()
-
-
-OBJECTS = [dict(zip(HEADINGS, ("三墩", 5, "2026-01-02"), strict=True)), {"名称": "文一", "日期": "2026-03-04"}]
-CELLS = [HEADINGS, ["三墩", 5.0, datetime.combine(date(2026, 1, 2), midnight.min)], ["文一", None, date(2026, 3, 4)]]
-FILES = {
-    "a.csv": (CSV, "csv", Reading("utf-8", ",")),
-    "bom.csv": (CSV.encode("utf-8-sig"), "csv", Reading("utf-8-bom", ",")),
-    "gb.csv": (CSV.encode("gb18030"), "csv", Reading("gb18030", ",")),
-    "utf16.txt": (CSV.replace(",", "\t").encode("utf-16"), "csv", Reading("utf-16", "\t")),
-    "semicolon.csv": (CSV.replace(",", ";"), "csv", Reading("utf-8", ";")),
-    "bar.txt": (CSV.replace(",", "|").replace("\n", "\r\n"), "csv", Reading("utf-8", "|")),
-    "a.tsv": (CSV.replace(",", "\t"), "csv", Reading("utf-8", "\t")),
-    "nameless": (CSV, "csv", Reading("utf-8", ",")),
-    "a.json": (json.dumps(OBJECTS, ensure_ascii=False, indent=1), "json", Reading("utf-8")),
-    "a.jsonl": ("\n".join(map(json.dumps, OBJECTS)), "json", Reading("utf-8")),
-    "nameless-json": (json.dumps(OBJECTS), "json", Reading("utf-8")),
-    "a.xlsx": (workbook({"说明": [["填写说明"]], "数据": CELLS}), "xlsx", Reading(sheet="数据")),
-    "titled.xlsx": (workbook({"表": [["停车场一览表"], [], *CELLS]}), "xlsx", Reading(sheet="表")),
-    "a.parquet": (parquet(), "parquet", Reading()),
-    "csv.zip": (
-        packed({"数据/停车.csv": CSV, "__MACOSX/._x.csv": "x"}),
-        "csv", Reading("utf-8", ",", None, "数据/停车.csv"),
-    ),
-    "xlsx.zip": (packed({"a.xlsx": workbook({"表": CELLS})}), "xlsx", Reading(sheet="表", member="a.xlsx")),
-    "parquet.zip": (packed({"a.parquet": parquet()}), "parquet", Reading(member="a.parquet")),
-    "parts.zip": (
-        packed({"2.csv": "名称,泊位,日期\n文一,,2026-03-04\n", "1.csv": "名称,泊位,日期\n三墩,5,2026-01-02\n"}),
-        "csv", Reading("utf-8", ","),
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -497,106 +420,6 @@ def test_a_look_names_the_sheets_and_members_to_choose_among(look):
         ("名称", "string"), ("泊位", "integer"), ("日期", "date"),
     ]  # fmt: skip
     assert [one.heading for one in look("a.json", FILES["a.json"][0]).columns] == HEADINGS
-
-
-# ---- the child -------------------------------------------------------------------------------------------------------
-
-
-def big_csv(folder: Path, mib: int) -> Path:
-    file = folder / "big.csv"
-    block = "".join(f"停车场{n % 977}号,{n},2026-01-{n % 28 + 1:02d}\n" for n in range(40_000)).encode()
-    with file.open("wb") as out:
-        out.write("名称,泊位,日期\n".encode())
-        while out.tell() < mib << 20:
-            out.write(block)
-    return file
-
-
-def test_a_file_is_not_held_in_memory_and_progress_is_told(tmp_path):
-    heard = []
-    with Worker() as own:
-        small = loading.load(big_csv(tmp_path, 1), empty(tmp_path), WANTED, worker=own)
-        before = own.peak
-        loaded = loading.load(big_csv(tmp_path, 24), empty(tmp_path), WANTED, worker=own, hear=heard.append)
-        assert own.peak < 320 << 20
-        assert own.peak - before < 120 << 20
-    assert loaded.rows >= 20 * small.rows
-    assert [one.stage for one in heard if one.stage != "reading"] == ["checking", "writing"]
-    reading = [one for one in heard if one.stage == "reading"]
-    assert 0 < reading[0].rows <= reading[-1].rows <= loaded.rows + 1
-    assert reading[-1].bytes <= reading[-1].of == (tmp_path / "big.csv").stat().st_size
-
-
-@pytest.mark.parametrize(
-    ("limits", "said"),
-    [
-        (Limits(cpu=0.5, cpu_per_mib=0), "时间"),
-        (Limits(cpu=0.01, cpu_per_mib=0, patience=1), "时间"),
-        (Limits(memory=60 << 20), "内存"),
-        (Limits(unpacked=1 << 20), "字节"),
-    ],
-)
-def test_a_file_that_asks_too_much_is_refused_and_the_next_is_read(tmp_path, limits, said):
-    file = big_csv(tmp_path, 24)
-    with Worker() as own:
-        with pytest.raises(TooDemanding) as fault:
-            loading.load(file, empty(tmp_path), WANTED, worker=own, limits=limits)
-        assert said in fault.value.facts["errors"][0]["message"]
-        assert loading.load(written(tmp_path, "a.csv", CSV), empty(tmp_path), WANTED, worker=own).rows == 2
-
-
-def test_a_child_that_is_killed_is_a_refusal_that_says_so(tmp_path):
-    file = big_csv(tmp_path, 24)
-    with Worker() as own:
-        loading.load(written(tmp_path, "a.csv", CSV), empty(tmp_path), WANTED, worker=own)
-        child = own.child.pid
-        with pytest.raises(TooDemanding) as fault:
-            loading.load(
-                file, empty(tmp_path), WANTED, worker=own, hear=lambda _progress: os.kill(child, signal.SIGKILL)
-            )
-        assert "SIGKILL" in fault.value.facts["errors"][0]["message"]
-
-
-ORPHAN = """
-import sys
-from pathlib import Path
-from service.catalogue.engine.loading import Wanted, Worker, load
-from service.catalogue.rules import ColumnType
-wanted = [Wanted("名称", "lot", ColumnType.STRING), Wanted("泊位", "spaces", ColumnType.INTEGER),
-          Wanted("日期", "opened", ColumnType.DATE)]
-with Worker() as worker:
-    load(Path(sys.argv[1]), Path(sys.argv[2]), wanted, worker=worker,
-         hear=lambda _progress: print(worker.child.pid, flush=True))
-"""
-
-
-def test_a_child_dies_with_its_parent(tmp_path):
-    file = big_csv(tmp_path, 24)
-    command = [sys.executable, "-c", ORPHAN, str(file), str(empty(tmp_path))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
-        child = int(parent.stdout.readline())
-        assert alive(child)
-        parent.kill()
-    until = time.monotonic() + 10
-    while alive(child) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not alive(child)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def test_a_child_knows_nothing_of_our_settings_and_sees_a_hostile_name_as_ours(tmp_path, monkeypatch):
-    monkeypatch.setenv("QIANTANG_PEPPER", "geheim")
-    written(tmp_path, "neighbour.parquet", parquet())
-    with Worker() as own:
-        odd = written(tmp_path, "*.parquet", parquet(pa.table({"名称": ["甲"], "泊位": [1], "日期": [ROWS[0][2]]})))
-        assert loading.load(odd, empty(tmp_path), WANTED, worker=own).rows == 1
-        assert b"geheim" not in Path(f"/proc/{own.child.pid}/environ").read_bytes()
 
 
 def test_a_heading_never_becomes_sql(refused, read):

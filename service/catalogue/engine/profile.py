@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from service.catalogue.engine.closed import close_to, connected, identifier, literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -109,8 +112,8 @@ class Measuring:
 
     def cells(self, key: str, column: str) -> list[Cell]:
         """Return the table grouped by the expression `key`, in its order, without the rows that lack `column`."""
-        held = ", ".join(["count(*)", *(f"count(DISTINCT {_name(holder)})" for holder in self.terms.holders)])
-        grouped = f"FROM data WHERE {_name(column)} IS NOT NULL GROUP BY k ORDER BY k"
+        held = ", ".join(["count(*)", *(f"count(DISTINCT {identifier(holder)})" for holder in self.terms.holders)])
+        grouped = f"FROM data WHERE {identifier(column)} IS NOT NULL GROUP BY k ORDER BY k"
         statement = f"SELECT {key} AS k, count(*), least({held}) {grouped}"
         return [Cell(*row) for row in self.connection.execute(statement).fetchall()]
 
@@ -143,7 +146,7 @@ def _counted(connection: "DuckDBPyConnection", names: Sequence[str]) -> dict[str
 
     Each is counted by a query of its own within one statement: several distinct counts in one query are planned slowly.
     """
-    asked = (f"SELECT {at}, count({n}), count(DISTINCT {n}) FROM data" for at, n in enumerate(map(_name, names)))
+    asked = (f"SELECT {at}, count({n}), count(DISTINCT {n}) FROM data" for at, n in enumerate(map(identifier, names)))
     return {
         names[at]: (filled, distinct)
         for at, filled, distinct in connection.execute(" UNION ALL ".join(asked)).fetchall()
@@ -157,28 +160,15 @@ def _opened(files: Sequence[Path]) -> Iterator["DuckDBPyConnection"]:
     A small table is read once, by one thread: every statement that reads it anew, or wakes a second thread, costs more
     than what it counts.
     """
-    import duckdb
-
     small = sum(file.stat().st_size for file in files) <= SMALL
-    threads = 1 if small else 2
-    connection = duckdb.connect(
-        config={"threads": threads, "memory_limit": "1GB", "autoinstall_known_extensions": False}
-    )
-    quoted = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
-    try:
-        connection.execute("SET TimeZone = 'Asia/Shanghai'")
-        connection.execute(f"SET allowed_paths = [{quoted}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        kind = "TEMP TABLE" if small else "VIEW"
-        connection.execute(f"CREATE {kind} data AS SELECT * FROM read_parquet([{quoted}])")
+    with (
+        TemporaryDirectory(prefix="qiantang-profile-") as spill,
+        connected(threads=1 if small else 2, memory="1GB", spill=spill) as connection,
+    ):
+        close_to(connection, files)
+        kind, shown = "TEMP TABLE" if small else "VIEW", ", ".join(map(literal, files))
+        connection.execute(f"CREATE {kind} data AS SELECT * FROM read_parquet([{shown}])")
         yield connection
-    finally:
-        connection.close()
-
-
-def _name(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _column(table: Measuring, column: str, kind: str, filled: int, distinct: int) -> dict[str, Any]:
@@ -205,7 +195,7 @@ def _numbers(table: Measuring, column: str, filled: int, *, whole: bool) -> dict
         return None
     step = nice_step((high - low) / (MOST_BINS - 4), whole=whole)
     first, last = math.floor(low / step), math.floor(high / step)
-    name = _name(column)
+    name = identifier(column)
     key = f"least(greatest(CAST(floor({name} / {step!r}) AS BIGINT), {first}), {last})"
     found = {cell.start: cell for cell in table.cells(key, column)}
     cells = [Cell(_round(at * step, step), *_counts(found.get(at))) for at in range(first, last + 1)]
@@ -227,12 +217,12 @@ def _inner(table: Measuring, column: str, filled: int) -> tuple[Any, Any]:
     there are not so many of them.  They choose edges; of times, their days are told.
     """
     share = max(TAIL, table.terms.smallest / filled)
-    name = _name(column)
+    name = identifier(column)
     low, high = table.one(
         f"SELECT quantile_disc({name}, ?::DOUBLE), quantile_disc({name}, ?::DOUBLE) FROM data", share, 1 - share
     )
     for holder in table.terms.holders:
-        least, most = _ends(table, name, _name(holder))
+        least, most = _ends(table, name, identifier(holder))
         if least is None or most is None:
             return None, None
         low, high = max(low, least), min(high, most)
@@ -263,7 +253,7 @@ def _times(table: Measuring, column: str, filled: int, kind: str) -> dict[str, A
     first, last = table.one("SELECT CAST(? AS DATE), CAST(? AS DATE)", low, high)
     lasts = {"range": [first.isoformat(), last.isoformat()]}
     if kind != "DATE":
-        hours = table.cells(f"hour({_name(column)})", column)
+        hours = table.cells(f"hour({identifier(column)})", column)
         if len(hours) > 1:
             found = {cell.start: cell for cell in hours}
             cells = [Cell(hour, *_counts(found.get(hour))) for hour in range(24)]
@@ -283,7 +273,7 @@ def _calendar(table: Measuring, column: str, unit: str, step: str, first: date, 
             f"SELECT CAST(unnest(generate_series(?::TIMESTAMP, ?::TIMESTAMP, INTERVAL '{step}')) AS DATE)", [low, high]
         ).fetchall()
     ]
-    key = f"least(greatest(date_trunc('{unit}', {_name(column)})::DATE, DATE '{low}'), DATE '{high}')"
+    key = f"least(greatest(date_trunc('{unit}', {identifier(column)})::DATE, DATE '{low}'), DATE '{high}')"
     found = {cell.start: cell for cell in table.cells(key, column)}
     bins, merged = _merged([Cell(day, *_counts(found.get(day))) for day in days], table.terms.smallest)
     return _binned(table, bins, merged=merged, unit=unit)
@@ -294,7 +284,7 @@ def _calendar(table: Measuring, column: str, unit: str, step: str, first: date, 
 
 def _values(table: Measuring, column: str, filled: int) -> dict[str, Any]:
     """Return the commonest values that enough rows share, and how many rows have others."""
-    cells = table.cells(f"CAST({_name(column)} AS VARCHAR)", column)
+    cells = table.cells(f"CAST({identifier(column)} AS VARCHAR)", column)
     shared = [cell for cell in cells if cell.held >= table.terms.smallest and len(str(cell.start)) <= LONGEST]
     shared.sort(key=lambda cell: (-cell.rows, str(cell.start)))
     shown = shared[:MOST_VALUES]

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from service.catalogue.engine.closed import identifier
 from service.data.engine import pool
 from service.data.engine.compiling import PLACE, Bound, Part, Source, demand_places, where
 from service.data.engine.job import Job
 from service.data.engine.paging import SORTING, SORTING_SECONDS
 from service.data.engine.rows import as_json, source_of
 from service.data.rules.aggregates import MOST_CELLS, Aggregation, Measure, cell_name, noisy
-from service.grants.engine.opening import identifier, parquet
+from service.grants.engine.opening import parquet
 
 
 @dataclass(frozen=True, slots=True)

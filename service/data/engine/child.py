@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from service.base import processes
+from service.catalogue.engine.closed import close_to, connected, literal
 from service.data.engine.job import HEAD, Job
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ ROW_GROUP = 65_536
 
 def main(number: int) -> None:
     """Serve jobs from the socket with descriptor `number` until it is closed."""
-    from service.base import processes
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     processes.distrust_folder()
     resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
@@ -59,15 +59,9 @@ def _end_with(number: int) -> None:
 
 def _ready() -> "DuckDBPyConnection":
     """Return a database that has done everything once that only the first statement pays for."""
-    import duckdb
     import pyarrow.csv
 
-    settings: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 1, "memory_limit": "100MB", "temp_directory": "",
-        "autoinstall_known_extensions": False, "autoload_known_extensions": False,
-    }  # fmt: skip
-    connection = duckdb.connect(":memory:", config=settings)
-    connection.execute("SET TimeZone = 'Asia/Shanghai'")
+    connection = connected(threads=1, memory="100MB")
     connection.sql("SELECT json_object('a', strftime(now(), '%Y')) AS a").to_arrow_reader(1).read_all()
     assert pyarrow.csv
     return connection
@@ -115,18 +109,13 @@ def _answer(line: socket.socket, connection: "DuckDBPyConnection", job: Job) -> 
 
 def _open(connection: "DuckDBPyConnection", job: Job) -> None:
     """Show the database the job's files and folder and nothing else, and bind the job's values."""
-    from service.grants.engine.opening import literal
-
     connection.execute(f"SET memory_limit = {literal(job.memory)}")
     connection.execute(f"SET temp_directory = {literal(job.folder + '/spill')}")
-    connection.execute(f"SET allowed_directories = [{literal(job.folder)}]")
-    connection.execute(f"SET allowed_paths = [{', '.join(map(literal, job.files))}]")
     for text in job.setup:
         connection.execute(text)
     for name, value in job.values.items():
         connection.execute(f"SET VARIABLE {name} = ?", [value])
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    close_to(connection, job.files, job.folder)
 
 
 def _pieces(connection: "DuckDBPyConnection", job: Job) -> Iterator[tuple[int, Any]]:
@@ -199,8 +188,6 @@ def _arrow(schema: Any, batches: Iterable[Any]) -> Iterator[tuple[int, Any]]:
 
 def _parquet(connection: "DuckDBPyConnection", job: Job) -> Iterator[tuple[int, bytes]]:
     """Write the file, then send it: its length and its footer are known at its end only."""
-    from service.grants.engine.opening import literal
-
     path = os.path.join(job.folder, "rows.parquet")
     zstd = f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
     row = connection.execute(f"COPY ({job.text}) TO {literal(path)} {zstd}").fetchone()

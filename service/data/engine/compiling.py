@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from service.catalogue.engine.closed import identifier, literal
 from service.data.rules.filters import Filter, Group, Term
 from service.data.rules.rows import NotQueryable, Query
-from service.grants.engine.opening import identifier, literal, parquet
+from service.grants.engine.opening import parquet
 
 PLACE = (identifier("file_index"), identifier("file_row_number"))  # where a row lies, of which file and therein
 COMPARISONS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}

@@ -6,7 +6,6 @@ import pickle
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from service.base import log
+from service.base import children, log
 from service.base.errors import Unavailable
 from service.data.engine.job import HEAD, Job
 from service.data.rules.rows import QueryTooHeavy
@@ -28,7 +27,6 @@ LAST_JOB = 50  # after which a child is replaced: what it kept of memory goes wi
 WAIT_SECONDS = 2.0  # for one of the MOST places
 FIRST_SECONDS = 60  # until the first bytes of an answer
 SILENT_SECONDS = 600  # between two pieces of an answer
-PASSED = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 BUFFER = 1 << 20
 
 
@@ -233,11 +231,10 @@ def _start() -> Child:
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-    known = {name: os.environ[name] for name in PASSED if name in os.environ}
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "service.data.engine.child", str(theirs.fileno())],
-            pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, env=known, start_new_session=True,
+            children.command("service.data.engine.child", str(theirs.fileno())), pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL, env=children.known(), start_new_session=True,
         )  # fmt: skip
     return Child(process, ours)
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from service.base.beijing import BEIJING
 from service.base.errors import Unavailable
+from service.catalogue.engine.closed import connected
 from service.data.engine.compiling import Part, Source, Statement
 from service.data.rules.rows import QueryTooHeavy
 
@@ -152,15 +153,9 @@ def fetched(statement: Statement, *, seconds: float = PAGE_SECONDS) -> pa.Table:
 def _cursor() -> "DuckDBPyConnection":
     """Return a connection to this process's database, which keeps the footers of what it read."""
     global _connection
-    import duckdb
-
     with _connecting:
         if _connection is None:
-            settings: dict[str, str | bool | int | float | list[str]] = {
-                "threads": 1, "memory_limit": MEMORY, "temp_directory": "",
-                "autoinstall_known_extensions": False, "autoload_known_extensions": False,
-            }  # fmt: skip
-            _connection = duckdb.connect(":memory:", config=settings)
+            _connection = connected(threads=1, memory=MEMORY)
             _connection.execute("SET GLOBAL parquet_metadata_cache = true")
         cursor = _connection.cursor()
     cursor.execute("SET TimeZone = 'Asia/Shanghai'")

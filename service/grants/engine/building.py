@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from service.catalogue.engine.closed import literal, sha256
 from service.grants.engine.compiling import compiled
-from service.grants.engine.opening import literal, number, opened, sha256
+from service.grants.engine.opening import number, opened
 from service.grants.engine.treating import Keys
 from service.grants.rules import Recipe
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.grants.engine.opening import identifier
+from service.catalogue.engine.closed import identifier
 from service.grants.engine.treating import ROW_KEY, Bound, Keys, aggregated, expression, row_key, suppressed
 from service.grants.rules import BadRecipe, Recipe
 from service.grants.rules.transforms import Aggregate, OfRows, Suppress

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from service.catalogue.engine.closed import identifier, literal
 from service.grants import rules
 from service.grants.engine.building import ROW_GROUP, BuiltFile
-from service.grants.engine.opening import identifier, literal, number, opened, parquet
+from service.grants.engine.opening import number, opened, parquet
 from service.grants.engine.treating import Bound, Keys, expression
 from service.grants.engine.writing import BOM, FORMULA, harmless
 from service.grants.rules import Format, Promise, Recipe

@@ -1,6 +1,5 @@
 """A DuckDB that sees what it is shown and nothing else."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from service.catalogue.engine.closed import close_to, connected, literal
 from service.grants.engine import watching
 
 if TYPE_CHECKING:
@@ -48,34 +48,16 @@ def opened(folder: Path, *files: Path) -> Iterator["DuckDBPyConnection"]:
 
     It spills into `folder`, and cannot be told otherwise.  One that is held and sees as much is used.
     """
-    import duckdb
-
     if (there := _held.get()) is not None and there.sees(folder, files):
         yield there.connection
         return
 
-    limits: dict[str, str | bool | int | float | list[str]] = {
-        "threads": 2, "memory_limit": MEMORY, "temp_directory": str(folder / "spill"),
-        "autoinstall_known_extensions": False, "autoload_known_extensions": False,
-    }  # fmt: skip
-    with duckdb.connect(":memory:", config=limits) as connection:
+    with connected(threads=2, memory=MEMORY, spill=folder / "spill") as connection:
         connection.execute("SET enable_progress_bar = true")
         connection.execute("SET enable_progress_bar_print = false")
-        connection.execute("SET TimeZone = 'Asia/Shanghai'")
-        connection.execute(f"SET allowed_directories = [{literal(folder)}]")
-        connection.execute(f"SET allowed_paths = [{', '.join(map(literal, files))}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        close_to(connection, files, folder)
         with watching.watched(connection):
             yield connection
-
-
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: Path | str) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
 
 
 def parquet(files: Sequence[Path]) -> str:
@@ -87,9 +69,3 @@ def parquet(files: Sequence[Path]) -> str:
 def number(connection: "DuckDBPyConnection", query: str, values: dict[str, Any] | None = None) -> int:
     row = connection.execute(query, values or {}).fetchone()
     return int(row[0]) if row else 0
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from service.grants.engine.opening import identifier
+from service.catalogue.engine.closed import identifier
 from service.grants.rules import transforms
 from service.grants.rules.transforms import OfColumn
 

@@ -1,24 +1,18 @@
 """The parent's side of making views: children that are kept for the next job, and what it means when one ends."""
 
 import atexit
-import json
-import os
-import selectors
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
+from service.base import children
 from service.grants.engine import jobs
 from service.grants.engine.jobs import Compare, Cut, Job, Made, Smallest, Write
 from service.grants.rules import BadTransform
 
-KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
-COMMAND = (sys.executable, "-P", "-m", "service.grants.engine")
 BEAT_SECONDS = 15.0  # between two words on how far a job is
 SILENT_SECONDS = 120.0  # without a word from the child, which speaks each second: it hangs
 Hear = Callable[[float], None]
@@ -28,36 +22,16 @@ class Failed(Exception):
     """A job that did not come to its end: out of memory, of disk, of time, or by a fault; the text may be shown."""
 
 
-class Child:
+class Child(children.Child):
     """One process for one job after another."""
 
     def __init__(self) -> None:
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-        # Pools that reserve ahead would count against the limit on memory.
-        environment |= {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "PYTHONUTF8": "1"}
-        self.process = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
-            env=environment, start_new_session=True,
-        )  # fmt: skip
-        self.heard = b""
-
-    def alive(self) -> bool:
-        return self.process.poll() is None
-
-    def end(self) -> None:
-        self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # what it was not told any more
-                    pipe.close()
-        self.process.wait()
+        super().__init__("service.grants.engine")
 
     def do(self, job: Job, hear: Hear) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(jobs.asked(job)).encode() + b"\n")
-        self.process.stdin.flush()
+        self.ask(jobs.asked(job))
         beat = time.monotonic()
-        for words in self._words():
+        while (words := self._next()) is not None:
             if "share" in words and time.monotonic() - beat >= BEAT_SECONDS:
                 beat = time.monotonic()
                 hear(float(words["share"]))
@@ -68,27 +42,18 @@ class Child:
             if "done" in words:
                 done: dict[str, Any] = words["done"]
                 return done
-        raise Failed(self._how())
+        raise self.broken()
 
-    def _words(self) -> Iterator[dict[str, Any]]:
-        assert self.process.stdout is not None
-        with selectors.DefaultSelector() as ready:
-            ready.register(self.process.stdout, selectors.EVENT_READ)
-            while True:
-                while b"\n" in self.heard:
-                    line, _end, self.heard = self.heard.partition(b"\n")
-                    yield json.loads(line)
-                if not ready.select(SILENT_SECONDS):
-                    raise Failed("silent")
-                if not (chunk := os.read(self.process.stdout.fileno(), 1 << 16)):
-                    return
-                self.heard += chunk
+    def _next(self) -> dict[str, Any] | None:
+        try:
+            return self.hear(SILENT_SECONDS)
+        except TimeoutError:
+            raise Failed("silent") from None
 
-    def _how(self) -> str:
-        code = self.process.wait()
-        if code == -signal.SIGXCPU:
-            return "time"
-        return signal.Signals(-code).name if code < 0 else f"ended with {code}"
+    def broken(self) -> Failed:
+        """Return what it means that the child ended by itself."""
+        code, name = self.how()
+        return Failed("time" if code == -signal.SIGXCPU else name or f"ended with {code}")
 
 
 _idle: list[Child] = []
@@ -113,7 +78,7 @@ def _done(job: Job, hear: Hear) -> dict[str, Any]:
         try:
             return child.do(job, hear)
         except BrokenPipeError:
-            raise Failed(child._how()) from None
+            raise child.broken() from None
 
 
 @contextmanager

@@ -6,9 +6,10 @@ Measured on a million rows: DuckDB's own writers take as long as Arrow's, and qu
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from service.catalogue.engine.closed import identifier, literal
 from service.grants.engine import watching
 from service.grants.engine.building import ROW_GROUP, ZSTD, BuiltFile, described
-from service.grants.engine.opening import identifier, literal, number, opened, parquet
+from service.grants.engine.opening import number, opened, parquet
 from service.grants.rules import Format, Promise
 
 CHUNK = 1 << 20

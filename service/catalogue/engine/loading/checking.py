@@ -1,6 +1,5 @@
 """Typing what was staged: which values hold, which rows are left out, and the Parquet that is made of the rest."""
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.base.i18n import N_
-from service.catalogue.engine.loading.reading import NOT_PARQUET, Opened, Seen, Tell, opened, quoted, reading_parquet
+from service.catalogue.engine.closed import close_to, connected, literal, sha256
+from service.catalogue.engine.loading.reading import NOT_PARQUET, Opened, Seen, Tell, opened, reading_parquet
 from service.catalogue.engine.loading.shapes import (
     MIB,
     MOST_REFUSED,
@@ -115,15 +115,8 @@ def connect(job: Job) -> "DuckDBPyConnection":
 
     One thread keeps the row order and makes the bytes the same each time.
     """
-    import duckdb
-
-    memory = f"{job.limits.engine_memory // MIB}MiB"
-    connection = duckdb.connect(config={"threads": 1, "memory_limit": memory, "autoinstall_known_extensions": False})
-    connection.execute("SET TimeZone = 'Asia/Shanghai'")
-    connection.execute(f"SET temp_directory = {quoted(job.folder)}")
-    connection.execute(f"SET allowed_directories = [{quoted(job.folder)}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
+    connection = connected(threads=1, memory=f"{job.limits.engine_memory // MIB}MiB", spill=job.folder)
+    close_to(connection, (), job.folder)
     return connection
 
 
@@ -323,7 +316,7 @@ def _write(
     group = max(2_048, min(ROW_GROUP, MOST_CELLS // len(kept) // 2_048 * 2_048))
     connection.execute(
         f"COPY (SELECT {chosen} FROM ({upload.relation}) WHERE NOT ({checked.bad(faulty)}))"
-        f" TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group})"
+        f" TO {literal(target)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {group})"
     )
 
 
@@ -334,13 +327,11 @@ def _measure(
     kinds = {column.name: column.type for column in job.wanted}
     column = job.time_column if kinds.get(job.time_column or "") in (ColumnType.DATE, ColumnType.DATETIME) else None
     period = f'CAST(min("{column}") AS DATE), CAST(max("{column}") AS DATE)' if column else "NULL, NULL"
-    row = connection.execute(f"SELECT count(*), {period} FROM read_parquet({quoted(target)})").fetchone()
+    row = connection.execute(f"SELECT count(*), {period} FROM read_parquet({literal(target)})").fetchone()
     assert row is not None
     if row[0] != report.rows_kept:
         raise unfit(NOT_PARQUET)
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Loaded(
-        target, digest, int(row[0]), target.stat().st_size, row[1], row[2], upload.format, upload.reading, report,
-        tuple(seen.marks),
+        target, sha256(target), int(row[0]), target.stat().st_size, row[1], row[2], upload.format, upload.reading,
+        report, tuple(seen.marks),
     )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from zipfile import ZipFile, ZipInfo, is_zipfile
 
 from service.base.i18n import N_
+from service.catalogue.engine.closed import literal
 from service.catalogue.engine.loading import archives, marks, notation, sheets, text
 from service.catalogue.engine.loading.shapes import Job, Reading, Refused, Told, Unfit, Wanted, unfit
 from service.catalogue.engine.loading.staging import Stage
@@ -147,7 +148,7 @@ def opened(job: Job, connection: "DuckDBPyConnection", seen: Seen, tell: Tell) -
         seen.notes.append(SEVERAL_ENCODINGS)
     names = ", ".join(f"nullif(c{n}, '') AS c{n}" for n in range(1, len(job.wanted) + 1))
     selects = [
-        f"SELECT {part.number} AS p, r, {names} FROM read_parquet({quoted(_stage_file(job, part))})" for part in found
+        f"SELECT {part.number} AS p, r, {names} FROM read_parquet({literal(_stage_file(job, part))})" for part in found
     ]
     return Opened(kind, settled, " UNION ALL ".join(selects), ("VARCHAR",) * len(job.wanted))
 
@@ -320,7 +321,7 @@ def own_parquet(part: Part, job: Job) -> Path:
 
 
 def scan(file: Path) -> str:
-    return f"read_parquet({quoted(file)}, hive_partitioning = false)"
+    return f"read_parquet({literal(file)}, hive_partitioning = false)"
 
 
 def describe(connection: "DuckDBPyConnection", file: Path) -> list[tuple[str, str]]:
@@ -333,7 +334,7 @@ def describe(connection: "DuckDBPyConnection", file: Path) -> list[tuple[str, st
 def rows_claimed(connection: "DuckDBPyConnection", file: Path) -> int:
     """Return how many rows a Parquet file's footer says that there are."""
     with reading_parquet():
-        row = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({quoted(file)})").fetchone()
+        row = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({literal(file)})").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -365,10 +366,6 @@ def compare(headings: Sequence[str], wanted: Sequence[Wanted], most: int) -> Non
     if len(set(headings)) < len(headings):
         faults.append(Told("", TWICE))
     raise Unfit(*(faults or [Told("", OTHER_ORDER)]))
-
-
-def quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _own_name(job: Job, number: int, kind: str) -> Path:

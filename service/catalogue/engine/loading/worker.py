@@ -3,24 +3,19 @@
 A child gets none of our environment but where Python is, and dies by its own limits, by ours on time, or with us.
 """
 
-import json
-import os
-import selectors
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from service.base.children import Child
 from service.base.errors import Unavailable
 from service.base.i18n import N_
 from service.catalogue.engine.loading.shapes import Inspected, Job, Loaded, Progress, Told
 from service.catalogue.rules import BadData, TooDemanding
 
-KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
-COMMAND = (sys.executable, "-P", "-m", "service.catalogue.engine.loading")
+MODULE = "service.catalogue.engine.loading"
 STARTING = 60.0  # seconds until a child must be there
 
 TOO_MUCH_MEMORY = N_("读取这个文件所需的内存超过上限")
@@ -29,12 +24,6 @@ TOO_MUCH_TIME = N_("读取这个文件所需的时间超过上限")
 BROKE_OFF = N_("读取这个文件的进程中断（%(how)s）")
 
 Hear = Callable[[Progress], None]
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    # Pools that reserve ahead would count against the limit on memory.
-    return kept | {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "2", "PYTHONUTF8": "1"}
 
 
 class Fault(Exception):
@@ -48,8 +37,7 @@ class Worker:
     """
 
     def __init__(self) -> None:
-        self.child: subprocess.Popen[bytes] | None = None
-        self.heard = b""
+        self.child: Child | None = None
         self.peak = 0
 
     def __enter__(self) -> Self:
@@ -61,13 +49,8 @@ class Worker:
     def close(self) -> None:
         """End the child, whatever it is at."""
         child, self.child = self.child, None
-        if child is None:
-            return
-        child.kill()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
-        child.wait()
+        if child is not None:
+            child.end()
 
     def load(self, job: Job, hear: Hear | None = None) -> Loaded:
         """Have an upload read; raises BadData, TooDemanding, Unavailable (disk full) and Fault."""
@@ -105,54 +88,43 @@ class Worker:
         return min(float(words["cpu"]), job.limits.cpu_for(job.limits.unpacked))
 
     def _ask(self, job: Job) -> None:
-        child = self._started()
-        assert child.stdin is not None
-        child.stdin.write(json.dumps(job.document()).encode() + b"\n")
-        child.stdin.flush()
+        self._started().ask(job.document())
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _started(self) -> Child:
         """Return the running child; its start is waited for."""
-        if self.child is not None and self.child.poll() is None:
+        if self.child is not None and self.child.alive():
             return self.child
         self.close()
-        self.heard = b""
-        self.child = subprocess.Popen(
-            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd="/",
-            env=_environment(), start_new_session=True,
-        )  # fmt: skip
+        self.child = Child(MODULE)
         if not any("ready" in words for words in self._answers(STARTING, once=True)):
             raise self._broken_off()
         return self.child
 
     def _answers(self, seconds: float, *, once: bool = False) -> Iterator[dict[str, Any]]:
         """Yield what the child says until it ends; after `seconds`, end the child and raise TooDemanding."""
-        assert self.child is not None and self.child.stdout is not None
+        assert self.child is not None
         until = time.monotonic() + seconds
-        with selectors.DefaultSelector() as ready:
-            ready.register(self.child.stdout, selectors.EVENT_READ)
-            while True:
-                while b"\n" in self.heard:
-                    line, _end, self.heard = self.heard.partition(b"\n")
-                    yield json.loads(line)
-                    if once:
-                        return
-                if not ready.select(max(0.0, until - time.monotonic())):
-                    self.close()
-                    raise demanding(Told("", TOO_MUCH_TIME))
-                chunk = os.read(self.child.stdout.fileno(), 1 << 16)
-                if not chunk:
-                    return
-                self.heard += chunk
+        while True:
+            try:
+                words = self.child.hear(until - time.monotonic())
+            except TimeoutError:
+                self.close()
+                raise demanding(Told("", TOO_MUCH_TIME)) from None
+            if words is None:
+                return
+            yield words
+            if once:
+                return
 
     def _broken_off(self) -> Exception:
         """Return what it means that the child ended by itself."""
         assert self.child is not None
-        code = self.child.wait()
+        code, name = self.child.how()
         self.close()
         if code == -signal.SIGXCPU:
             return demanding(Told("", TOO_MUCH_TIME))
-        if code < 0:
-            return demanding(Told("", BROKE_OFF, {"how": signal.Signals(-code).name}))
+        if name:
+            return demanding(Told("", BROKE_OFF, {"how": name}))
         return Fault(f"the process that reads uploads ended with {code}")
 
 
