@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from service.base import clock, db
-from service.catalogue.tables import DatasetColumn
+from service.catalogue import store as catalogue
 from service.grants import jobs
 from service.grants.engine import opening
 from service.grants.rules import RETAKE_AFTER, BadRecipe
@@ -29,7 +29,8 @@ def ready(database, store, tmp_path):
         granted.publish(session, granted.records(50), tmp_path)
         clock.set_shift(NOW - clock.database_now(session))
         granted.issue(session, columns=["plate"])
-        session.get(DatasetColumn, (DATASET, "plate")).type = "integer"
+        version = catalogue.version(session, DATASET, 1)
+        version.columns = [each | {"type": "integer"} if each["name"] == "plate" else each for each in version.columns]
 
 
 def test_a_value_that_stops_a_build_is_shown_to_nobody(ready, caplog):
@@ -49,7 +50,8 @@ def test_a_value_that_stops_a_build_is_shown_to_nobody(ready, caplog):
 
 def test_a_recipe_that_cannot_be_made_still_says_why(ready):
     with db.writing() as session:
-        session.delete(session.get(DatasetColumn, (DATASET, "plate")))
+        version = catalogue.version(session, DATASET, 1)
+        version.columns = [each for each in version.columns if each["name"] != "plate"]
     with pytest.raises(BadRecipe, match="plate"), db.writing() as session:
         granted.issue(session, application="a2", columns=["plate"])
 
