@@ -191,7 +191,8 @@ EVERYTHING = {
     "number": "SQ-2026-000001", "dataset": {"zh": "停车场进出记录", "en": "Car park records"}, "application": "a1",
     "due": "2026-12-01T16:00:00+00:00", "unit": {"zh": "甲公司", "en": "Firm A"}, "grant": "g1", "day": "2026-12-31",
     "days": 7, "at": "2026-11-23T02:00:00+00:00", "cause": "a cause", "id": "parking-records", "version": 1,
-    "reasons": "order", "fault": "OSError", "removed": 4, "upload": "u1", "what": {"zh": "新增一列", "en": "one column more"},
+    "reasons": "order", "fault": "OSError", "removed": 4, "upload": "u1",
+    "what": {"zh": "新增一列", "en": "one column more"},
     "served": 1, "advice": {"zh": "等下一版", "en": "wait for the next version"}, "today": "5", "usual": "1",
     "system": "system-a", "network": "203.0.113.0/24",
 }  # fmt: skip

@@ -38,7 +38,9 @@ def sent(home, data=DATA, name="records.csv"):
     """Return the id of an upload that has come whole."""
     with db.writing() as session:
         now = clock.now(session)
-        run = actions.announce(session, granted.DATASET, name=name, size=len(data), fingerprint="", by="steward", now=now)
+        run = actions.announce(
+            session, granted.DATASET, name=name, size=len(data), fingerprint="", by="steward", now=now
+        )  # fmt: skip
         file = parked.path(home, run.id, name)
         parked.make(file, len(data))
     with parked.held(file) as opened, db.writing() as session:
