@@ -49,10 +49,8 @@ def cut_off(steward, file):
 
     def some(route):
         sent.append(route.request.url)
-        if route.request.method == "PATCH" and len(sent) > 3:
-            route.abort()
-        else:
-            route.continue_()
+        if route.request.method != "PATCH" or len(sent) <= 3:
+            route.continue_()  # what comes later gets no answer at all
 
     steward.page.route("**/api/v1/uploads/*", some)
     steward.page.set_input_files("#file", file)
