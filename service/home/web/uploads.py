@@ -117,6 +117,7 @@ def load_upload(dataset_id: str, run_id: str) -> ResponseReturnValue:
     """Have a file loaded as the next version, which waits for its secrecy review."""
     values = form_data(request.form)
     with db.reading() as session:
+        _own(session, dataset_id, run_id)
         columns = catalogue.columns(session, dataset_id)
     try:
         form = _loading(columns, values)
