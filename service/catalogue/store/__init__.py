@@ -14,6 +14,7 @@ from service.catalogue.store.history import (
     latest_or_none,
     newest,
     newest_or_none,
+    newest_published,
     part_counts,
     parts,
     public_versions,
@@ -42,8 +43,8 @@ from service.catalogue.tables import Dataset, DatasetColumn
 
 __all__ = [
     "ENOUGH", "LAST", "Candidate", "Card", "Query", "browse", "cards", "count_of", "counts", "enter", "entries",
-    "latest", "latest_of", "latest_or_none", "leave", "matching", "newest", "newest_or_none", "part_counts",
-    "parts", "public_versions", "revision", "tallies", "titled", "version", "versions",
+    "latest", "latest_of", "latest_or_none", "leave", "matching", "newest", "newest_or_none", "newest_published",
+    "part_counts", "parts", "public_versions", "revision", "tallies", "titled", "version", "versions",
 ]  # fmt: skip
 
 

@@ -8,8 +8,9 @@ from sqlalchemy.orm import aliased
 
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
+from service.catalogue.rules.secrecy import Outcome
 from service.catalogue.rules.versions import VersionState
-from service.catalogue.tables import Dataset, DatasetPart, DatasetVersion, VersionPart
+from service.catalogue.tables import Dataset, DatasetPart, DatasetVersion, SecrecyReview, VersionPart
 
 OF_PUBLIC = (VersionState.PUBLISHED, VersionState.WITHDRAWN)
 NEWEST = col(DatasetVersion.number).desc()
@@ -140,10 +141,21 @@ def _pointed_at(at: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def waiting(session: Session, *, source_unit_id: str | None, limit: int = 100) -> list[tuple[DatasetVersion, Dataset]]:
-    """Return the loaded versions that may still be published, oldest first, of one source unit's datasets or of all."""
+    """Return the loaded versions that wait for somebody, oldest first, of one source unit's datasets or of all.
+
+    One that a newer one was published over waits for nobody; one that a newer one was only loaded over does so as long
+    as its review is under way or done.
+    """
     other = aliased(DatasetVersion)
+    under_review = exists().where(
+        col(SecrecyReview.dataset_id) == col(DatasetVersion.dataset_id),
+        col(SecrecyReview.number) == col(DatasetVersion.number),
+        col(SecrecyReview.outcome) != Outcome.REFUSED,
+    )
     overtaken = exists().where(
-        col(other.dataset_id) == col(DatasetVersion.dataset_id), col(other.number) > col(DatasetVersion.number)
+        col(other.dataset_id) == col(DatasetVersion.dataset_id),
+        col(other.number) > col(DatasetVersion.number),
+        or_(col(other.state) == VersionState.PUBLISHED, ~under_review),
     )
     asked = (
         select(DatasetVersion, Dataset)

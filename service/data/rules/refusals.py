@@ -110,7 +110,7 @@ class VersionGone(Refusal):
     code = "version-not-kept"
     title = N_("这一版的数据文件已不保存")
     status = 410
-    detail = N_("第 %(version)s 版的数据文件已按期清理，请取较新的版本。")
+    detail = N_("第 %(version)s 版的数据文件已清理，不再保存，请取较新的版本。")
 
 
 class VersionHeld(Unavailable):

@@ -124,7 +124,9 @@ def _view(session: Session, one: Granted) -> dict[str, Any]:
     view = grants.view_of(session, one.grant.id)
     files = grants.view_files(session, view.id) if view else {}
     making = None if view else grants.view_at_hand(session, one.grant.id)
+    served = catalogue.version(session, one.dataset.id, view.dataset_version) if view else None
     return {
+        "withdrawn": served if served and served.withdrawn_at else None,
         "view": view,
         "files": {name: file for name, file in files.items() if file.state == FileState.READY},
         "converting": [file for file in files.values() if file.state in (FileState.WANTED, FileState.BUILDING)],

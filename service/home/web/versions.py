@@ -220,17 +220,20 @@ def _office(session: Session, found: Dataset, row: DatasetVersion) -> dict[str, 
     held = reviews.reviews(session, found.id, row.number)
     standing = next((each for each in held if each.outcome != rules.Outcome.REFUSED), None)
     reader = secrecy.reader(session, found.id, caller().person_id)
-    loaded, steward = row.state == VersionState.LOADED, _is_steward(found)
+    newest = catalogue.newest_published(session, found.id)
+    overtaken = row.state == VersionState.LOADED and newest is not None and newest.number > row.number
+    loaded, steward = row.state == VersionState.LOADED and not overtaken, _is_steward(found)
     due = rules.due(standing) if standing else None
     cleared = standing is not None and standing.outcome == rules.Outcome.CLEARED
     return {
+        "overtaken": newest.number if overtaken and newest else None,
         "reviews": held,
         "names": people.names_of(session, _persons(held, row)),
         "outcomes": rules.OUTCOME_TITLES,
         "due": due,
         "due_title": rules.ACT_TITLES[due] if due else "",
         "may_file": loaded and standing is None and rules.may_file(reader),
-        "may_give": due is not None and standing is not None and rules.may(reader, due, standing),
+        "may_give": not overtaken and due is not None and standing is not None and rules.may(reader, due, standing),
         "may_publish": loaded and cleared and steward and _second(row, standing),
         "waits_for_another": loaded and cleared and steward and not _second(row, standing),
         "may_withdraw": row.state != VersionState.WITHDRAWN and steward,
