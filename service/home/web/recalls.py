@@ -11,7 +11,7 @@ from service.base.beijing import last_day
 from service.base.db import Session
 from service.base.errors import Invalid, NotFound
 from service.base.forms import errors_by_field, form_data, parse
-from service.base.i18n import gettext
+from service.base.i18n import gettext, pick
 from service.catalogue import store as catalogue
 from service.catalogue.actions import recalls as actions
 from service.catalogue.rules import recalls as rules
@@ -99,12 +99,13 @@ def _list(session: Session, dataset_id: str, values: dict[str, Any], errors: dic
     _demand_officer(dataset.source_unit_id)
     versions = catalogue.versions(session, dataset_id)
     columns = list(dict.fromkeys(each["name"] for version in versions for each in version.columns))
+    titles = {column.name: pick(column.title) for column in catalogue.columns(session, dataset_id)}
     return http.page(
         "home/recalls.html",
         status=422 if errors else 200,
         dataset=dataset,
         rows=store.of_dataset(session, dataset_id),
-        columns=[(name, name) for name in columns],
+        columns=[(name, f"{titles[name]} ({name})" if name in titles else name) for name in columns],
         reasons=[(reason.value, gettext(title)) for reason, title in rules.REASON_TITLES.items()],
         values=values,
         errors=errors or {},

@@ -97,6 +97,8 @@ EXAMPLES = {
     "request_id": "$REQUEST",
     "upload_id": "$UPLOAD",
 }
+# What a call cannot do without, by the last part of its path.
+QUERIES = {"changes": "?since=1"}
 SAMPLE_BODIES = {
     "RowsForm": {"filter": {"column": "duration_min", "op": "ge", "value": 60}, "limit": 1000},
     "AggregateForm": {"group": ["lot_id"], "measures": [{"function": "count"}]},
@@ -191,7 +193,9 @@ def _example(method: str, url: str, security: str, body: Mapping[str, Any] | Non
         parts.append('-u "$CLIENT:$QIANTANG_CLIENT_SECRET" -d grant_type=client_credentials -d scope=data.read')
     elif method == "POST":
         parts.append(f"-H 'Content-Type: application/json' -d '{_sample(body)}'" if body else "-X POST")
-    return (" \\\n  " if len(parts) > 1 else " ").join([*parts, f'"{address}"'])
+    return (" \\\n  " if len(parts) > 1 else " ").join(
+        [*parts, f'"{address}{QUERIES.get(url.rpartition("/")[2], "")}"']
+    )
 
 
 def _origin(url: str) -> str:
