@@ -1,5 +1,7 @@
 """What is said about the use of grants: flags, told to the stewards of the data; only a person stops anything."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 
 from service.base.db import Session
@@ -11,6 +13,18 @@ from service.notices import actions as notices
 from service.oauth import store as clients
 
 MANY = 5_000  # pairs of client and network that one turn looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What stood out on a Beijing `day`: of which kind, in whose use of what."""
+
+    kind: str
+    dataset_id: str
+    grant_id: str
+    client_id: str | None
+    day: date
+    facts: Mapping[str, object]
 
 
 def flag_sudden(session: Session, day: date, *, now: datetime) -> int:
@@ -25,8 +39,7 @@ def flag_sudden(session: Session, day: date, *, now: datetime) -> int:
             continue
         facts = {"what": watching.WORDS[found.what], "today": found.today, "usual": found.usual}
         flagged += _flag(
-            session, f"volume:{grant_id}:{day}", "volume", dataset_id=dataset_id, grant_id=grant_id, client_id=None,
-            day=day, facts=facts, now=now,
+            session, f"volume:{grant_id}:{day}", Seen("volume", dataset_id, grant_id, None, day, facts), now=now
         )  # fmt: skip
     return flagged
 
@@ -41,27 +54,27 @@ def flag_networks(session: Session, day: date, *, since: datetime, now: datetime
         if not store.know_network(session, client_id, network, now=at):
             continue
         if store.other_networks(session, client_id, network):
-            flagged += _flag(
-                session, f"network:{client_id}:{network}", "network", dataset_id=dataset_id, grant_id=grant_id,
-                client_id=client_id, day=day, facts={"network": network}, now=now,
-            )  # fmt: skip
+            seen = Seen("network", dataset_id, grant_id, client_id, day, {"network": network})
+            flagged += _flag(session, f"network:{client_id}:{network}", seen, now=now)
     return flagged
 
 
-def _flag(
-    session: Session, about: str, kind: str, *, dataset_id: str, grant_id: str, client_id: str | None, day: date,
-    facts: dict[str, object], now: datetime,
-) -> bool:  # fmt: skip
+def _flag(session: Session, about: str, seen: Seen, *, now: datetime) -> bool:
     """Write a flag down and tell the stewards of the data's unit, once; False when it is known."""
-    values = {"dataset_id": dataset_id, "grant_id": grant_id, "client_id": client_id, "day": day, "facts": facts}
-    if not store.flag(session, about, kind=kind, at=now, **values):
+    if not store.flag(session, about, at=now, **asdict(seen)):
         return False
-    dataset = catalogue.dataset(session, dataset_id)
-    told = {"grant": grant_id, "dataset": dataset.title, "id": dataset_id, "day": day.isoformat(), **facts}
-    if client_id:
-        told["system"] = clients.client(session, client_id).name
+    dataset = catalogue.dataset(session, seen.dataset_id)
+    told = {
+        "grant": seen.grant_id,
+        "dataset": dataset.title,
+        "id": dataset.id,
+        "day": seen.day.isoformat(),
+        **seen.facts,
+    }
+    if seen.client_id:
+        told["system"] = clients.client(session, seen.client_id).name
     notices.put(
-        session, kind=f"usage-{kind}", to_unit=dataset.source_unit_id, to_role=Role.STEWARD, facts=told, now=now,
+        session, kind=f"usage-{seen.kind}", to_unit=dataset.source_unit_id, to_role=Role.STEWARD, facts=told, now=now,
         key=f"usage-{about}",
     )  # fmt: skip
     return True

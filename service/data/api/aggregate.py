@@ -15,6 +15,7 @@ from service.data.forms import AggregateForm
 from service.data.gate import Admitted
 from service.data.rules import aggregates as rules
 from service.grants.rules.transforms import Suppress, read
+from service.people import store as people
 
 
 @api.post("/aggregate")
@@ -70,7 +71,7 @@ def _charge(admitted: Admitted, names: tuple[str, ...]) -> None:
         return
     unit, dataset = admitted.grant.unit_id, admitted.dataset.id
     with db.writing() as session:
-        store.lock_grant(session, admitted.grant.id)
+        people.lock_unit(session, unit)
         new = store.new_cells(session, unit, dataset, names)
         if new and rules.over_budget(store.cells_told(session, unit, dataset), new):
             raise rules.BudgetSpent(most=rules.BUDGET)

@@ -1,6 +1,6 @@
 """From the conditions of a verdict to the steps that see to them: precision is compiled, never declared."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,16 @@ LONGITUDE = ("lon", "lng", "longitude", "jd", "经度")
 METRES = {"geo.city": 50_000, "geo.district": 10_000, "geo.street": 2_000}  # how fine places of these types are
 MINUTES = {"time.hour": 60, "time.date": DAY, "time.month": 28 * DAY, "time.validity": DAY}  # and times of these
 MEASURES = ("number",)
+TEXT = ("string", "integer")
+# The types of column that each method of the lists can be carried out on.
+METHODS = {
+    "keyed_hash": (*TEXT, "date", "datetime", "boolean"), "mask": TEXT, "truncate": TEXT, "generalise": TEXT,
+    "bucket": ("integer", "number"),
+}  # fmt: skip
+PLAIN: dict[str, Callable[..., Transform]] = {"keyed_hash": Token, "mask": Mask}
+MEASURED: dict[str, tuple[Callable[..., Transform], str]] = {
+    "truncate": (Truncate, "characters"), "bucket": (Bucket, "width"), "generalise": (CoarsenArea, "digits"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +114,20 @@ def _treated(obligation: Mapping[str, Any], setting: Setting) -> list[Any] | Non
 
 def _by_method(method: str, to: str | None, column: Asked) -> Any:
     """Return the step of a method on a column; None when the condition does not say enough, or the type is not one."""
-    number = int(to) if to is not None and to.isdecimal() and int(to) else None
-    text = column.type in ("string", "integer")
-    if method == "keyed_hash" and column.type != "number":
-        return Token(column=column.name)
-    if method == "mask" and text:
-        return Mask(column=column.name)
-    if method == "truncate" and text and number:
-        return Truncate(column=column.name, characters=number)
-    if method == "bucket" and column.type in ("integer", "number") and number:
-        return Bucket(column=column.name, width=number)
-    if method == "generalise" and text and number and below(str(column.semantic), "geo"):
-        return CoarsenArea(column=column.name, digits=number)
-    return None
+    if not _takes(method, column):
+        return None
+    if method in PLAIN:
+        return PLAIN[method](column=column.name)
+    step, parameter = MEASURED[method]
+    number = int(to) if to is not None and to.isdecimal() else 0
+    return step(**{"column": column.name, parameter: number}) if number else None
+
+
+def _takes(method: str, column: Asked) -> bool:
+    """Whether a method is one that we know, and fits the type and the meaning of a column."""
+    if column.type not in METHODS.get(method, ()):
+        return False
+    return method != "generalise" or below(str(column.semantic), "geo")
 
 
 def _timed(minutes: int, setting: Setting) -> list[Any] | None:

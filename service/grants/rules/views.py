@@ -203,7 +203,8 @@ def recipe(
         time_column=time_column, since=since, until=until, area_column=area_column, areas=areas,
         transforms=transforms.read(steps), namespace=namespace,
     )  # fmt: skip
-    assert made.promise.columns  # raises when the steps do not fit
+    if not made.promise.columns:  # BadTransform, which is a BadRecipe, when the steps do not fit
+        raise BadRecipe("no column is left")
     return made
 
 
