@@ -21,7 +21,6 @@ from service.catalogue.rules.versions import (
     latest_from,
     manifest_digest,
     next_in_line,
-    parts_between,
     pointed_at,
 )
 
@@ -118,12 +117,6 @@ def test_the_digest_is_of_the_columns_and_the_parts_in_their_order():
 @dataclass(frozen=True)
 class Part:
     id: str
-
-
-def test_the_parts_that_came_and_went_are_told_in_order():
-    a, b, c = Part("a"), Part("b"), Part("c")
-    assert parts_between([a, b], [a, b, c]) == ([c], [])
-    assert parts_between([a, b], [c, b]) == ([c], [a])
 
 
 # ---- latest ---------------------------------------------------------------------------------------------------------

@@ -192,16 +192,6 @@ def test_metadata_in_an_arrow_file_is_found(tmp_path):
     assert engine.measure_file(view.files[Format.ARROW], Format.ARROW, chosen.promise, 10) == ["arrow-schema"]
 
 
-def test_the_smallest_group_is_measured_over_all_parts(tmp_path):
-    chosen = recipe(("lot_id", "minutes"))
-    table = pa.table({"lot_id": ["A"] * 5 + ["B"] * 3, "minutes": [15] * 8, "entry_time": [None] * 8})
-    parts = [cut(table, chosen, tmp_path, name).path for name in ("one", "two")]
-    assert engine.measure_groups(parts[:1], ["lot_id"], 5) == 3
-    assert engine.measure_groups(parts, ["lot_id"], 5) is None
-    assert engine.measure_groups(parts, ["lot_id"], 7) == 6
-    assert engine.measure_groups(parts, [], 7) is None
-
-
 # ---- the child ------------------------------------------------------------------------------------------------------
 
 

@@ -162,20 +162,6 @@ def _level(level: int | None) -> str | None:
     return None if level is None else f"L{level}"
 
 
-class Named(Protocol):
-    @property
-    def id(self) -> str: ...
-
-
-Part = TypeVar("Part", bound=Named)
-
-
-def parts_between(before: Sequence[Part], after: Sequence[Part]) -> tuple[list[Part], list[Part]]:
-    """Return the parts that came and those that went from one version to another, each in its version's order."""
-    had, have = {part.id for part in before}, {part.id for part in after}
-    return [part for part in after if part.id not in had], [part for part in before if part.id not in have]
-
-
 # ---- latest ---------------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from service.base.db import Session, col, select
 from service.base.errors import NotFound
-from service.catalogue.tables import Dataset, SecrecyReview
+from service.catalogue.tables import SecrecyReview
 
 
 def review(session: Session, review_id: str) -> SecrecyReview:
@@ -26,19 +26,3 @@ def standing_review(session: Session, dataset_id: str, number: int) -> SecrecyRe
         SecrecyReview.dataset_id == dataset_id, SecrecyReview.number == number, SecrecyReview.outcome != "refused"
     )
     return session.exec(asked).first()
-
-
-def open_reviews(
-    session: Session, *, source_unit_id: str | None, limit: int = 100
-) -> list[tuple[SecrecyReview, Dataset]]:
-    """Return the reviews that wait for somebody, oldest first, of one source unit's datasets or (None) of all."""
-    asked = (
-        select(SecrecyReview, Dataset)
-        .join(Dataset, col(Dataset.id) == col(SecrecyReview.dataset_id))
-        .where(SecrecyReview.outcome == "open")
-        .order_by(col(SecrecyReview.filed_at))
-        .limit(limit)
-    )
-    if source_unit_id is not None:
-        asked = asked.where(Dataset.source_unit_id == source_unit_id)
-    return [(row, dataset) for row, dataset in session.exec(asked).all()]

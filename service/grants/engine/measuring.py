@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.catalogue.engine.closed import identifier, literal
 from service.grants import rules
 from service.grants.engine.building import ROW_GROUP, BuiltFile
-from service.grants.engine.opening import number, opened, parquet
+from service.grants.engine.opening import number, opened
 from service.grants.engine.treating import Bound, Keys, expression
 from service.grants.engine.writing import BOM, FORMULA, harmless
 from service.grants.rules import Format, Promise, Recipe
@@ -257,21 +257,6 @@ def _all_tokens(connection: "DuckDBPyConnection", view: str, name: str) -> bool:
     column = identifier(name)
     others = f"SELECT count(*) FROM {view} WHERE NOT regexp_full_match({column}, '[0-9a-f]{{32}}')"
     return number(connection, others) == 0
-
-
-def measure_groups(parts: Sequence[Path], columns: Sequence[str], k: int) -> int | None:
-    """Return the size of the smallest group of rows that share their values in `columns`, where it is below `k`.
-
-    None when every group reaches it, or there are no rows.
-    """
-    if not columns:
-        return None
-    fields = ", ".join(identifier(name) for name in columns)
-    with opened(parts[0].parent, *parts) as connection:
-        counted = f"SELECT count(*) AS n FROM {parquet(parts)} GROUP BY {fields}"
-        row = connection.execute(f"SELECT min(n) FROM ({counted})").fetchone()
-    smallest = None if row is None or row[0] is None else int(row[0])
-    return smallest if smallest is not None and smallest < k else None
 
 
 def _kinds_in(connection: "DuckDBPyConnection", view: str, name: str) -> set[str]:

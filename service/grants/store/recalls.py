@@ -9,7 +9,7 @@ from service.base.db import Session, col, insert_or_ignore
 from service.catalogue.tables import Recall, RecalledPart
 from service.grants.rules import ViewState
 from service.grants.store.views import view
-from service.grants.tables import Grant, RecallAnswer, ReleasedView, ViewFile, ViewPart
+from service.grants.tables import RecallAnswer, ReleasedView, ViewFile, ViewPart
 
 __all__ = ["forget_bytes", "in_use", "keys_of_view", "mark_recalled", "public_to_remake", "recalled_views", "view"]
 
@@ -122,13 +122,3 @@ def answers(session: Session, recall_id: str) -> Sequence[RecallAnswer]:
     """Return what was asked of the holders of grants about a recall, and what they answered."""
     asked = select(RecallAnswer).where(col(RecallAnswer.recall_id) == recall_id, col(RecallAnswer.told_at).is_not(None))
     return session.scalars(asked.order_by(col(RecallAnswer.grant_id), col(RecallAnswer.number))).all()
-
-
-def unanswered(session: Session, unit_id: str, *, limit: int = 100) -> Sequence[RecallAnswer]:
-    """Return what a unit has been asked about its grants and has not answered, oldest first."""
-    asked = (
-        select(RecallAnswer).join(Grant, col(Grant.id) == col(RecallAnswer.grant_id))
-        .where(col(Grant.unit_id) == unit_id, col(RecallAnswer.told_at).is_not(None))
-        .where(col(RecallAnswer.answered_at).is_(None))
-    )  # fmt: skip
-    return session.scalars(asked.order_by(col(RecallAnswer.told_at)).limit(limit)).all()
