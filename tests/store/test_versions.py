@@ -366,6 +366,20 @@ def test_the_versions_that_wait_are_the_newest_loaded_ones_of_a_unit():
             assert [row.number for row, _dataset in history.waiting(session, source_unit_id=unit)] == expected
 
 
+def test_a_version_under_review_waits_beside_a_newer_one_until_that_is_published():
+    older = load("a")
+    with db.writing() as session:
+        secrecy.file_review(session, DATASET, older, opinion="", by="steward", now=NOW)
+    newer = load("b")
+    with db.reading() as session:
+        waiting = [row.number for row, _dataset in history.waiting(session, source_unit_id=None)]
+    assert waiting == [older, newer]
+    clear(newer)
+    publish(newer)
+    with db.reading() as session:
+        assert history.waiting(session, source_unit_id=None) == []
+
+
 def test_rows_of_data_that_is_not_open_are_told_by_tens():
     with db.reading() as session:
         found = store.dataset(session, DATASET)

@@ -161,7 +161,7 @@ def waiting(session: Session, *, source_unit_id: str | None, limit: int = 100) -
         select(DatasetVersion, Dataset)
         .join(Dataset, col(Dataset.id) == col(DatasetVersion.dataset_id))
         .where(DatasetVersion.state == VersionState.LOADED, ~overtaken)
-        .order_by(col(DatasetVersion.created_at), col(DatasetVersion.dataset_id))
+        .order_by(col(DatasetVersion.created_at), col(DatasetVersion.dataset_id), col(DatasetVersion.number))
         .limit(limit)
     )
     if source_unit_id is not None:
