@@ -55,6 +55,8 @@ JOBS: tuple[Job, ...] = (
     Job("uploads-load", 2, lambda settings: catalogue.load_uploads(settings.home)),
     Job("uploads-expire", 600, lambda settings: catalogue.expire_uploads(settings.home)),
     Job("grants-views-collect", 3_600, lambda _settings: grants.collect()),
+    Job("recalls-parts", 5, lambda _settings: grants.recall_parts()),
+    Job("recalls-views", 5, lambda _settings: grants.recall_views()),
     Job("profiles-measure", 60, lambda _settings: screening.profile_missing()),
     Job("grants-remind", 60, lambda _settings: grants.remind_of_expiry()),
     Job("grants-suspensions", 60, lambda _settings: grants.flag_unconfirmed_suspensions()),
