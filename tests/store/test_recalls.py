@@ -301,3 +301,16 @@ def test_a_grant_that_is_over_is_asked_all_the_same(parked):
         told = session.exec(db.select(Outbox).where(Outbox.kind == "rows-recalled")).all()
     assert len(told) == 1
     clock.set_shift(timedelta())
+
+
+def test_a_version_that_a_grant_has_left_is_made_anew_too_for_who_asks_for_it_by_number(parked, tmp_path):
+    whole, _elsewhere = parked
+    with db.writing() as session:
+        granted.version(session, DATASET, 3, [granted.records(10, seed=3)], tmp_path)
+        store.note_version(session, whole, 3, state="judged", now=NOW)
+        grants.move_to(session, store.grant(session, whole), 3, now=NOW)
+    jobs.build_missing()
+    id = carried_out()
+    with db.reading() as session:
+        assert store.view_of(session, whole, 2).rows == 499
+        assert [(one.number, one.told_at is not None) for one in asked.answers(session, id)] == [(2, True)]

@@ -77,7 +77,7 @@ def _coming(session: Session, answer: RecallAnswer, *, now: datetime) -> bool:
     """Whether the view of an answer is still going to be made again."""
     grant = store.grant(session, answer.grant_id)
     over = standing_of(session, grant, now=now) in (GrantStanding.ENDED, GrantStanding.RETURNED)
-    return not over and grant.dataset_version == answer.number
+    return not over and rows.is_coming(session, answer.grant_id, answer.number)
 
 
 def _same(session: Session, answer: RecallAnswer, view: ReleasedView) -> bool:

@@ -8,12 +8,11 @@ from sqlalchemy import delete, exists, or_, select, update
 from service.base.db import Session, col, insert_or_ignore
 from service.catalogue.tables import Recall, RecalledPart
 from service.grants.rules import ViewState
-from service.grants.store.views import view
+from service.grants.store.views import RECALLED, view
 from service.grants.tables import RecallAnswer, ReleasedView, ViewFile, ViewPart
 
 __all__ = ["forget_bytes", "in_use", "keys_of_view", "mark_recalled", "public_to_remake", "recalled_views", "view"]
 
-RECALLED = "recalled"
 GONE = (ViewState.COLLECTED, ViewState.RECALLED)
 
 
@@ -122,3 +121,15 @@ def answers(session: Session, recall_id: str) -> Sequence[RecallAnswer]:
     """Return what was asked of the holders of grants about a recall, and what they answered."""
     asked = select(RecallAnswer).where(col(RecallAnswer.recall_id) == recall_id, col(RecallAnswer.told_at).is_not(None))
     return session.scalars(asked.order_by(col(RecallAnswer.grant_id), col(RecallAnswer.number))).all()
+
+
+def is_coming(session: Session, grant_id: str, number: int) -> bool:
+    """Whether the view of a grant on a version is being made, or was emptied and will be."""
+    asked = select(col(ReleasedView.id)).where(
+        col(ReleasedView.grant_id) == grant_id, col(ReleasedView.dataset_version) == number,
+        or_(
+            col(ReleasedView.state).in_([ViewState.BUILDING.value, ViewState.RECALLED.value]),
+            (col(ReleasedView.state) == ViewState.COLLECTED) & (col(ReleasedView.note) == RECALLED),
+        ),
+    )  # fmt: skip
+    return session.scalars(asked.limit(1)).first() is not None

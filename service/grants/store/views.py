@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, update
+from sqlalchemy import exists, or_, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from service.base import clock
@@ -14,6 +14,8 @@ from service.catalogue.tables import DatasetVersion
 from service.grants.rules import VersionState, ViewState
 from service.grants.store.grants import returned
 from service.grants.tables import Grant, GrantVersion, ReleasedView, ViewPart
+
+RECALLED = "recalled"  # the note on a view that a recall of rows has emptied
 
 
 def view(session: Session, view_id: str) -> ReleasedView:
@@ -77,8 +79,8 @@ def without_view(session: Session, *, now: datetime, retake_before: datetime, li
     """Return the grants that have not ended, and the judged versions of theirs whose view nobody has made or is making.
 
     The version that a grant serves comes first, then the newest; versions that it has left and those that were
-    withdrawn are not made any more.  A quarantined view counts as made: a person looks at it.  A claim that has not
-    been heard of since `retake_before` counts as nobody's.
+    withdrawn are not made any more, but for those that a recall of rows has emptied.  A quarantined view counts as
+    made: a person looks at it.  A claim that has not been heard of since `retake_before` counts as nobody's.
     """
     serves = col(Grant.dataset_version) == GrantVersion.number
     made = (
@@ -87,6 +89,12 @@ def without_view(session: Session, *, now: datetime, retake_before: datetime, li
         .where(col(ReleasedView.epoch) == Grant.epoch)
         .where(col(ReleasedView.state) != ViewState.COLLECTED)
         .where((col(ReleasedView.state) != ViewState.BUILDING) | (col(ReleasedView.beat_at) > retake_before))
+        .correlate(Grant, GrantVersion)
+    )
+    emptied = (
+        exists()
+        .where(col(ReleasedView.grant_id) == Grant.id, col(ReleasedView.dataset_version) == GrantVersion.number)
+        .where(col(ReleasedView.state) == ViewState.COLLECTED, col(ReleasedView.note) == RECALLED)
         .correlate(Grant, GrantVersion)
     )
     withdrawn = (
@@ -99,7 +107,7 @@ def without_view(session: Session, *, now: datetime, retake_before: datetime, li
         select(Grant.id, GrantVersion.number)
         .join(GrantVersion, col(GrantVersion.grant_id) == Grant.id)
         .where(Grant.ends_at > now, GrantVersion.state == VersionState.JUDGED, ~made, ~withdrawn, ~returned())
-        .where(col(GrantVersion.number) >= Grant.dataset_version)
+        .where(or_(col(GrantVersion.number) >= Grant.dataset_version, emptied))
         .order_by(serves.desc(), col(Grant.created_at), col(GrantVersion.number).desc())
         .limit(limit)
     ).all()
