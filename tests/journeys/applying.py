@@ -28,6 +28,7 @@ def start(visit: Visit, dataset: str) -> None:
     visit.go("/datasets")
     visit.page.fill("#q", "停车" if visit.language == "zh" else "car park")
     visit.press("查找")
+    visit.page.wait_for_url("**/datasets?q=*")  # what is clicked before the answer is there moves away under the hand
     visit.page.locator(f'main a[href="/datasets/{dataset}"]').click()
     visit.look()
     visit.follow("开始申请")
