@@ -20,9 +20,7 @@ GROUPS = (
 # What each operation does; the document itself is in English.
 SUMMARIES = {
     "oauth_api_token_post": N_("用系统凭据换取访问令牌（RFC 6749 第 4.4 节）。"),
-    "home_dataset_versions_get": N_(
-        "列出公开的各个版本：编号、日期、字段、变化、校验值；撤下的写明事由。"
-    ),
+    "home_dataset_versions_get": N_("列出公开的各个版本：编号、日期、字段、变化、校验值；撤下的写明事由。"),
     "data_rows_get": N_("按条件读取授权内的行和字段：JSON 逐页，jsonl、csv、arrow、parquet 一次全取。"),
     "data_query_rows_post": N_("同上，条件写在请求体里，条件很长时用。"),
     "data_aggregate_post": N_("按字段分组，求行数、合计、平均、最小、最大和分位数。"),
