@@ -84,9 +84,9 @@ def upload_of(site: Running, browser: requests.Session) -> str:
     assert begun.status_code == 200, begun.status_code
     for _ in range(60):
         if "column_lot_id" in browser.get(begun.url, timeout=60).text:
-            break
+            return urlsplit(begun.url).path
         time.sleep(1)
-    return urlsplit(begun.url).path
+    raise AssertionError("the upload was not read within a minute")
 
 
 def said(page: Page) -> str:
